@@ -1,0 +1,116 @@
+"""Words of the run engine, with their groups beside them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class InvocationSource(models.TextChoices):
+    TIMER = "timer"
+    ASSIGNMENT = "assignment"
+    ON_DEMAND = "on_demand"
+    AUTOMATION = "automation"
+
+
+class TriggerDetail(models.TextChoices):
+    MANUAL = "manual"
+    PING = "ping"
+    CALLBACK = "callback"
+    SYSTEM = "system"
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued"  # waits for a runner
+    SCHEDULED_RETRY = "scheduled_retry"  # waits for its due time
+    RUNNING = "running"  # claimed by a runner
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+RUN_LIVE = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SCHEDULED_RETRY)
+RUN_TERMINAL = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT)
+RUN_UNSUCCESSFUL = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT)
+
+
+class WakeupStatus(models.TextChoices):
+    QUEUED = "queued"
+    DEFERRED = "deferred_issue_execution"
+    CLAIMED = "claimed"
+    COALESCED = "coalesced"
+    SKIPPED = "skipped"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+WAKEUP_WAITING = (WakeupStatus.QUEUED, WakeupStatus.DEFERRED)
+
+
+class CommentPolicy(models.TextChoices):
+    NOT_APPLICABLE = "not_applicable"
+    SATISFIED = "satisfied"
+    RETRY_QUEUED = "retry_queued"
+    RETRY_EXHAUSTED = "retry_exhausted"
+
+
+class Liveness(models.TextChoices):
+    COMPLETED = "completed"
+    ADVANCED = "advanced"
+    PLAN_ONLY = "plan_only"
+    EMPTY_RESPONSE = "empty_response"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    NEEDS_FOLLOWUP = "needs_followup"
+
+
+class Mechanism(models.TextChoices):
+    """What follows a run that did not succeed; exactly one is recorded on it."""
+
+    PROCESS_LOSS_RETRY = "process_loss_retry"
+    SCHEDULED_RETRY = "scheduled_retry"
+    DIAGNOSTIC_RETRY = "diagnostic_retry"
+    RECOVERY = "recovery"
+    DEFERRED_WAKE = "deferred_wake"
+    NONE = "none"
+
+
+class EventType(models.TextChoices):
+    LIFECYCLE = "lifecycle"
+    ADAPTER_INVOKE = "adapter.invoke"
+    ERROR = "error"
+
+
+class EventLevel(models.TextChoices):
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class Stream(models.TextChoices):
+    SYSTEM = "system"
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+class RunnerState(models.TextChoices):
+    ACTIVE = "active"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+# Wake reasons that let a comment through a dependency gate (H-7).
+INTERACTION_REASONS = ("issue_commented", "issue_reopened_via_comment", "issue_comment_mentioned")
+# Wake reasons that start with a fresh session (H-79).
+FRESH_SESSION_REASONS = (
+    "issue_assigned",
+    "execution_review_requested",
+    "execution_approval_requested",
+    "execution_changes_requested",
+)
+EXCERPT_BYTES = 32 * 1024
+MAX_PROCESS_LOSS_RETRIES = 1
+MAX_DIAGNOSTIC_RETRIES = 2
+MAX_SCHEDULED_RETRIES = 4

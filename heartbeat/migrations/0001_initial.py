@@ -1,0 +1,188 @@
+import django.db.models.deletion
+import django.utils.timezone
+import uuid
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+        ('companies', '0001_initial'),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='RunEvent',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('seq', models.PositiveIntegerField()),
+                ('event_type', models.CharField(choices=[('lifecycle', 'Lifecycle'), ('adapter.invoke', 'Adapter Invoke'), ('error', 'Error')], max_length=32)),
+                ('stream', models.CharField(blank=True, choices=[('system', 'System'), ('stdout', 'Stdout'), ('stderr', 'Stderr')], max_length=8, null=True)),
+                ('level', models.CharField(blank=True, choices=[('info', 'Info'), ('warn', 'Warn'), ('error', 'Error')], max_length=8, null=True)),
+                ('color', models.CharField(blank=True, max_length=16, null=True)),
+                ('message', models.TextField(blank=True, null=True)),
+                ('payload', models.JSONField(blank=True, null=True)),
+                ('created_at', models.DateTimeField()),
+            ],
+            options={
+                'db_table': 'heartbeat_run_events',
+            },
+        ),
+        migrations.CreateModel(
+            name='Runner',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('name', models.TextField()),
+                ('host', models.TextField()),
+                ('pid', models.PositiveIntegerField()),
+                ('state', models.CharField(choices=[('active', 'Active'), ('draining', 'Draining'), ('stopped', 'Stopped')], default='active', max_length=16)),
+                ('capacity', models.PositiveIntegerField()),
+                ('last_seen_at', models.DateTimeField()),
+                ('lease_expires_at', models.DateTimeField()),
+                ('stopped_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'db_table': 'runners',
+            },
+        ),
+        migrations.CreateModel(
+            name='RuntimeState',
+            fields=[
+                ('agent', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='runtime_state', serialize=False, to='companies.agent')),
+                ('adapter_type', models.CharField(max_length=64)),
+                ('session_id', models.CharField(blank=True, max_length=128, null=True)),
+                ('state_json', models.JSONField(default=dict)),
+                ('last_run_id', models.UUIDField(blank=True, null=True)),
+                ('last_run_status', models.CharField(blank=True, max_length=16, null=True)),
+                ('total_input_tokens', models.BigIntegerField(default=0)),
+                ('total_output_tokens', models.BigIntegerField(default=0)),
+                ('total_cached_input_tokens', models.BigIntegerField(default=0)),
+                ('total_cost_cents', models.BigIntegerField(default=0)),
+                ('last_error', models.TextField(blank=True, null=True)),
+                ('created_at', models.DateTimeField()),
+                ('updated_at', models.DateTimeField()),
+            ],
+            options={
+                'db_table': 'agent_runtime_state',
+            },
+        ),
+        migrations.CreateModel(
+            name='TaskSession',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('adapter_type', models.CharField(max_length=64)),
+                ('task_key', models.TextField()),
+                ('session_params_json', models.JSONField(blank=True, null=True)),
+                ('session_display_id', models.CharField(blank=True, max_length=128, null=True)),
+                ('last_run_id', models.UUIDField(blank=True, null=True)),
+                ('last_error', models.TextField(blank=True, null=True)),
+            ],
+            options={
+                'db_table': 'agent_task_sessions',
+            },
+        ),
+        migrations.CreateModel(
+            name='Tick',
+            fields=[
+                ('name', models.CharField(max_length=48, primary_key=True, serialize=False)),
+                ('committed_at', models.DateTimeField()),
+                ('summary', models.JSONField(default=dict)),
+            ],
+            options={
+                'db_table': 'ticks',
+            },
+        ),
+        migrations.CreateModel(
+            name='WakeupRequest',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('source', models.CharField(choices=[('timer', 'Timer'), ('assignment', 'Assignment'), ('on_demand', 'On Demand'), ('automation', 'Automation')], max_length=16)),
+                ('trigger_detail', models.CharField(blank=True, choices=[('manual', 'Manual'), ('ping', 'Ping'), ('callback', 'Callback'), ('system', 'System')], max_length=16, null=True)),
+                ('reason', models.CharField(blank=True, max_length=96, null=True)),
+                ('payload', models.JSONField(blank=True, null=True)),
+                ('status', models.CharField(choices=[('queued', 'Queued'), ('deferred_issue_execution', 'Deferred'), ('claimed', 'Claimed'), ('coalesced', 'Coalesced'), ('skipped', 'Skipped'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('timed_out', 'Timed Out')], default='queued', max_length=32)),
+                ('coalesced_count', models.PositiveIntegerField(default=0)),
+                ('requested_by_actor_type', models.CharField(blank=True, choices=[('agent', 'Agent'), ('user', 'User'), ('system', 'System'), ('plugin', 'Plugin')], max_length=8, null=True)),
+                ('requested_by_actor_id', models.TextField(blank=True, null=True)),
+                ('idempotency_key', models.CharField(blank=True, max_length=255, null=True)),
+                ('requested_at', models.DateTimeField()),
+                ('claimed_at', models.DateTimeField(blank=True, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('error', models.TextField(blank=True, null=True)),
+            ],
+            options={
+                'db_table': 'agent_wakeup_requests',
+            },
+        ),
+        migrations.CreateModel(
+            name='Run',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('task_key', models.TextField(blank=True, null=True)),
+                ('invocation_source', models.CharField(choices=[('timer', 'Timer'), ('assignment', 'Assignment'), ('on_demand', 'On Demand'), ('automation', 'Automation')], default='on_demand', max_length=16)),
+                ('trigger_detail', models.CharField(blank=True, choices=[('manual', 'Manual'), ('ping', 'Ping'), ('callback', 'Callback'), ('system', 'System')], max_length=16, null=True)),
+                ('status', models.CharField(choices=[('queued', 'Queued'), ('scheduled_retry', 'Scheduled Retry'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('timed_out', 'Timed Out')], default='queued', max_length=16)),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('error', models.TextField(blank=True, null=True)),
+                ('error_code', models.CharField(blank=True, max_length=96, null=True)),
+                ('exit_code', models.IntegerField(blank=True, null=True)),
+                ('signal', models.CharField(blank=True, max_length=16, null=True)),
+                ('usage_json', models.JSONField(blank=True, null=True)),
+                ('result_json', models.JSONField(blank=True, null=True)),
+                ('session_id_before', models.CharField(blank=True, max_length=128, null=True)),
+                ('session_id_after', models.CharField(blank=True, max_length=128, null=True)),
+                ('log_store', models.CharField(blank=True, max_length=16, null=True)),
+                ('log_ref', models.TextField(blank=True, null=True)),
+                ('log_bytes', models.BigIntegerField(blank=True, null=True)),
+                ('log_sha256', models.CharField(blank=True, max_length=64, null=True)),
+                ('log_compressed', models.BooleanField(default=False)),
+                ('stdout_excerpt', models.TextField(blank=True, null=True)),
+                ('stderr_excerpt', models.TextField(blank=True, null=True)),
+                ('external_run_id', models.TextField(blank=True, null=True)),
+                ('process_pid', models.IntegerField(blank=True, null=True)),
+                ('process_group_id', models.IntegerField(blank=True, null=True)),
+                ('process_started_at', models.DateTimeField(blank=True, null=True)),
+                ('last_output_at', models.DateTimeField(blank=True, null=True)),
+                ('last_output_seq', models.IntegerField(default=0)),
+                ('last_output_stream', models.CharField(blank=True, max_length=8, null=True)),
+                ('last_output_bytes', models.BigIntegerField(blank=True, null=True)),
+                ('process_loss_retry_count', models.PositiveSmallIntegerField(default=0)),
+                ('diagnostic_retry_count', models.PositiveSmallIntegerField(default=0)),
+                ('scheduled_retry_at', models.DateTimeField(blank=True, null=True)),
+                ('scheduled_retry_attempt', models.PositiveSmallIntegerField(default=0)),
+                ('scheduled_retry_reason', models.CharField(blank=True, max_length=48, null=True)),
+                ('issue_comment_status', models.CharField(choices=[('not_applicable', 'Not Applicable'), ('satisfied', 'Satisfied'), ('retry_queued', 'Retry Queued'), ('retry_exhausted', 'Retry Exhausted')], default='not_applicable', max_length=16)),
+                ('issue_comment_retry_queued_at', models.DateTimeField(blank=True, null=True)),
+                ('liveness_state', models.CharField(blank=True, choices=[('completed', 'Completed'), ('advanced', 'Advanced'), ('plan_only', 'Plan Only'), ('empty_response', 'Empty Response'), ('blocked', 'Blocked'), ('failed', 'Failed'), ('needs_followup', 'Needs Followup')], max_length=16, null=True)),
+                ('liveness_reason', models.CharField(blank=True, max_length=500, null=True)),
+                ('continuation_attempt', models.PositiveSmallIntegerField(default=0)),
+                ('last_useful_action_at', models.DateTimeField(blank=True, null=True)),
+                ('next_action', models.CharField(blank=True, max_length=500, null=True)),
+                ('context_snapshot', models.JSONField(blank=True, null=True)),
+                ('claim_token', models.UUIDField(blank=True, null=True)),
+                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
+                ('cancel_reason', models.TextField(blank=True, null=True)),
+                ('next_event_seq', models.PositiveIntegerField(default=1)),
+                ('followup_mechanism', models.CharField(blank=True, choices=[('process_loss_retry', 'Process Loss Retry'), ('scheduled_retry', 'Scheduled Retry'), ('diagnostic_retry', 'Diagnostic Retry'), ('recovery', 'Recovery'), ('deferred_wake', 'Deferred Wake'), ('none', 'None')], max_length=24, null=True)),
+                ('followup_reason', models.TextField(blank=True, null=True)),
+                ('followup_attempt', models.PositiveSmallIntegerField(blank=True, null=True)),
+                ('followup_due_at', models.DateTimeField(blank=True, null=True)),
+                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='companies.agent')),
+                ('company', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='companies.company')),
+            ],
+            options={
+                'db_table': 'heartbeat_runs',
+            },
+        ),
+    ]

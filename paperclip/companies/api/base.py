@@ -1,0 +1,70 @@
+"""The base of every view: who calls is known and company scope is checked before anything else is looked at."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+
+from paperclip.companies import auth
+from paperclip.companies.actors import Actor
+from paperclip.companies.models import Company
+from paperclip.core import clock, naming
+from paperclip.core.api.views import ApiView
+from paperclip.core.errors import NotFound
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+class ActorView(ApiView):
+    """A view that needs to know its caller. Nobody gets 401, or on board routes 403 (C-25)."""
+
+    board_only: bool = False
+    # Methods of an otherwise open view that only the board may call.
+    board_methods: tuple[str, ...] = ()
+
+    actor: Actor
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Find out who calls and refuse who may not."""
+        super().initial(request, *args, **kwargs)
+        self.actor = request.auth
+        self.now = clock.now()
+        if self.board_only or request.method in self.board_methods:
+            auth.require_board(self.actor)
+        auth.require_signed_in(self.actor)
+
+    def find(self, rows: QuerySet[_Row], reference: str, *, what: str) -> _Row:
+        """Return the row of `rows` that a path names by id, within the caller's companies.
+
+        A row of another company answers as one that does not exist: 404 `<what> not found`. A viewer's unsafe
+        method is refused after that. `rows` must have a `company` column.
+        """
+        row_id = naming.as_uuid(reference)
+        row = rows.filter(company_id__in=self.actor.company_ids, pk=row_id).first() if row_id else None
+        if row is None:
+            raise NotFound(f"{what} not found")
+        self.admit(row.company_id)  # type: ignore[attr-defined]
+        return row
+
+    def admit(self, company_id: UUID) -> None:
+        """Refuse a caller who may not use this method in that company (C-24)."""
+        auth.admit(self.actor, company_id, method=self.request.method or "GET")
+
+
+class CompanyView(ActorView):
+    """A view under `/companies/<company_id>/`."""
+
+    company: Company
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let the caller into the company the path names, or refuse (C-24)."""
+        super().initial(request, *args, **kwargs)
+        company_id = naming.as_uuid(str(kwargs["company_id"]))
+        auth.admit(self.actor, company_id, method=request.method or "GET")
+        company = Company.objects.filter(pk=company_id).first()
+        if company is None:
+            raise NotFound("Company not found")
+        self.company = company

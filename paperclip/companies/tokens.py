@@ -1,0 +1,69 @@
+"""Tokens: what is given out once, and what is kept of it (C-10)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import jwt
+from django.conf import settings
+
+from paperclip.companies.models import Agent
+
+AGENT_PREFIX = "pcp_"
+BOARD_PREFIX = "pcp_board_"
+
+
+def new_agent_token() -> str:
+    """Return a fresh agent API key."""
+    return AGENT_PREFIX + secrets.token_hex(24)
+
+
+def new_board_token() -> str:
+    """Return a fresh board API token."""
+    return BOARD_PREFIX + secrets.token_hex(24)
+
+
+def digest(token: str) -> str:
+    """Return what the database keeps of `token`: its sha256, in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def mint_run_token(*, agent: Agent, run_id: UUID, now: datetime) -> str:
+    """Return the token that lets `agent` act from `run_id` for as long as that run is live (C-12)."""
+    claims = {
+        "sub": str(agent.id),
+        "company_id": str(agent.company_id),
+        "adapter_type": agent.adapter_type,
+        "run_id": str(run_id),
+        "iat": now,
+        "exp": now + timedelta(seconds=settings.AGENT_JWT_TTL_SECONDS),
+        "iss": settings.AGENT_JWT_ISSUER,
+        "aud": settings.AGENT_JWT_AUDIENCE,
+    }
+    return jwt.encode(claims, _run_token_key(), algorithm="HS256")
+
+
+def read_run_token(token: str) -> dict[str, Any] | None:
+    """Return the claims of a run token whose signature, expiry, issuer and audience hold, else None."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            _run_token_key(),
+            algorithms=["HS256"],
+            issuer=settings.AGENT_JWT_ISSUER,
+            audience=settings.AGENT_JWT_AUDIENCE,
+            options={"require": ["sub", "iat", "exp"]},
+        )
+    except jwt.InvalidTokenError:
+        return None
+    wanted = ("sub", "company_id", "adapter_type", "run_id")
+    return claims if all(isinstance(claims.get(name), str) for name in wanted) else None
+
+
+def _run_token_key() -> bytes:
+    """Derive the signing key, so that a run token is never a valid signature for anything else of the product."""
+    return hashlib.sha256(b"paperclip.run-token:" + settings.SECRET_KEY.encode()).digest()

@@ -1,0 +1,53 @@
+"""Every way a request can fail, answered in one shape: `{"error", "details"?}` (C-4)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from paperclip.core.errors import Refusal
+
+log = logging.getLogger(__name__)
+
+DATABASE_DOWN = "The database does not answer; try again shortly"
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the response for `error`, or None to let an unforeseen one become `Internal server error`."""
+    if isinstance(error, Refusal):
+        return Response(body(error.message, error.details), status=error.status)
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return Response(body(str(error.detail)), status=401)
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return Response(body("Method not allowed"), status=405, headers={"Allow": _allowed(context)})
+    if isinstance(error, exceptions.APIException):
+        return Response(body(str(error.detail)), status=error.status_code)
+    if isinstance(error, Http404):
+        return Response(body("API route not found"), status=404)
+    if isinstance(error, PermissionDenied):
+        return Response(body(str(error) or "Forbidden"), status=403)
+    if isinstance(error, RequestDataTooBig | TooManyFieldsSent):
+        return Response(body("Request body is too large"), status=413)
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("database: %s", str(error).strip().splitlines()[0] if str(error) else type(error).__name__)
+        return Response(body(DATABASE_DOWN), status=503, headers={"Retry-After": "2"})
+    if isinstance(error, DataError):
+        log.warning("value refused by the database: %s", type(error.__cause__ or error).__name__)
+        return Response(body("A value is outside of what can be stored"), status=422)
+    return None
+
+
+def body(message: str, details: Any = None) -> dict[str, Any]:
+    """Return the error body; `details` only when there is something in it."""
+    return {"error": message, "details": details} if details else {"error": message}
+
+
+def _allowed(context: dict[str, Any]) -> str:
+    view = context.get("view")
+    return ", ".join(view.allowed_methods) if view else ""

@@ -1,0 +1,85 @@
+"""Take secrets out of what is stored or shown (C-63).
+
+Works by the name of a key, by the shape of a value, and by value: `Masker` knows the secrets of one run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MARKER = "***REDACTED***"
+
+_SECRET_KEY = re.compile(
+    r"api[-_]?key|access[-_]?token|auth(_?token)?$|authorization|bearer|secret|passwd|password|credential|jwt"
+    r"|private[-_]?key|cookie|connectionstring",
+    re.IGNORECASE,
+)
+# Three or four base64url parts, the first of which decodes to a JSON object: a JWT or JWE, not `1.2.3` or a host.
+_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}")
+_KEY_VALUE = re.compile(r"\bpcp_[a-z_]*[0-9a-f]{32,}\b")
+_SECRET_FLAG = re.compile(
+    r"(--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)(?:=|\s+))(\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE
+)
+_ARGV_KEYS = frozenset({"commandArgs", "command_args", "argv", "args"})
+_FLAG_NAME = re.compile(r"--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)$", re.IGNORECASE)
+
+
+def text(value: str) -> str:
+    """Return `value` with tokens, API keys and secret command-line flags replaced by the marker."""
+    value = _TOKEN.sub(MARKER, value)
+    value = _KEY_VALUE.sub(MARKER, value)
+    return _SECRET_FLAG.sub(rf"\1{MARKER}", value)
+
+
+def data(value: Any, *, key: str = "") -> Any:
+    """Return a copy of JSON `value` without secrets.
+
+    A value under a secret-looking key is replaced; a `secret_ref` binding names a secret and is kept; a `plain`
+    binding keeps its shape and loses its value.
+    """
+    if isinstance(value, Mapping):
+        if value.get("type") == "secret_ref":
+            return dict(value)
+        if value.get("type") == "plain" and "value" in value:
+            return {**value, "value": MARKER if _SECRET_KEY.search(key) else _scalar(value["value"])}
+        return {name: data(item, key=str(name)) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return _arguments(value) if key in _ARGV_KEYS else [data(item, key=key) for item in value]
+    if key and value not in (None, "", True, False) and _SECRET_KEY.search(key) and not isinstance(value, int | float):
+        return MARKER
+    return _scalar(value)
+
+
+def env(bindings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return environment bindings with every inline value replaced: names are public, values are not."""
+    return {
+        name: value if isinstance(value, Mapping) and value.get("type") == "secret_ref" else MARKER
+        for name, value in bindings.items()
+    }
+
+
+def _scalar(value: Any) -> Any:
+    return text(value) if isinstance(value, str) else value
+
+
+def _arguments(arguments: Iterable[Any]) -> list[Any]:
+    redacted: list[Any] = []
+    secret_next = False
+    for argument in arguments:
+        redacted.append(MARKER if secret_next else _scalar(argument))
+        secret_next = isinstance(argument, str) and bool(_FLAG_NAME.match(argument))
+    return redacted
+
+
+class Masker:
+    """Replaces known secret values wherever they appear in text."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        # Longest first, so that a secret which contains another goes as a whole; short values would eat words.
+        wanted = sorted({value for value in values if len(value) >= 6}, key=len, reverse=True)
+        self._pattern = re.compile("|".join(re.escape(value) for value in wanted)) if wanted else None
+
+    def __call__(self, value: str) -> str:
+        return self._pattern.sub(MARKER, value) if self._pattern else value

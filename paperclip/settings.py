@@ -1,0 +1,198 @@
+"""Every setting of the product, read once from the environment and typed.
+
+Each variable is described in README.md under "Settings". Nothing else in the product reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from paperclip.board.navigation import UNFOLD as UNFOLD
+from paperclip.core import keyfile, postgres
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+# --- Where things live -----------------------------------------------------------------------------------
+PAPERCLIP_HOME = Path(env.str("PAPERCLIP_HOME", default=str(Path.home() / ".paperclip-django"))).expanduser().absolute()
+RUNS_ROOT = PAPERCLIP_HOME / "runs"
+AGENT_HOMES_ROOT = PAPERCLIP_HOME / "workspaces"
+PROJECTS_ROOT = PAPERCLIP_HOME / "projects"
+
+# --- Web -------------------------------------------------------------------------------------------------
+PORT = env.int("PORT", default=3100)
+BIND_HOST = env.str("PAPERCLIP_BIND_HOST", default="127.0.0.1")
+PAPERCLIP_PUBLIC_URL = env.str("PAPERCLIP_PUBLIC_URL", default=f"http://localhost:{PORT}").rstrip("/")
+WEB_WORKERS = env.int("PAPERCLIP_WEB_WORKERS", default=2)
+WEB_THREADS = env.int("PAPERCLIP_WEB_THREADS", default=8)
+ALLOWED_HOSTS = env.list(
+    "PAPERCLIP_ALLOWED_HOSTNAMES", default=["localhost", "127.0.0.1", "[::1]"]
+) + [environ.urlparse(PAPERCLIP_PUBLIC_URL).hostname or "localhost"]
+CSRF_TRUSTED_ORIGINS = [PAPERCLIP_PUBLIC_URL]
+DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
+
+# --- Secrets ---------------------------------------------------------------------------------------------
+SECRET_KEY = env.str("PAPERCLIP_SECRET_KEY", default="") or keyfile.load_or_create(PAPERCLIP_HOME / "secret.key")
+AGENT_JWT_TTL_SECONDS = env.int("PAPERCLIP_AGENT_JWT_TTL_SECONDS", default=172_800)
+AGENT_JWT_ISSUER = env.str("PAPERCLIP_AGENT_JWT_ISSUER", default="paperclip")
+AGENT_JWT_AUDIENCE = env.str("PAPERCLIP_AGENT_JWT_AUDIENCE", default="paperclip-api")
+
+# --- Database --------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", default="")
+EMBEDDED_POSTGRES = not DATABASE_URL
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **environ.Env.db_url_config(DATABASE_URL or postgres.url(PAPERCLIP_HOME)),
+        "CONN_MAX_AGE": env.int("PAPERCLIP_CONN_MAX_AGE", default=600),
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Runner ----------------------------------------------------------------------------------------------
+RUNNER_CAPACITY = env.int("PAPERCLIP_RUNNER_CAPACITY", default=8)
+RUNNER_NAME = env.str("PAPERCLIP_RUNNER_NAME", default="")
+RUNNER_LEASE_SECONDS = env.int("PAPERCLIP_RUNNER_LEASE_SECONDS", default=30)
+RUN_LOG_MAX_BYTES = env.int("PAPERCLIP_RUN_LOG_MAX_BYTES", default=64 * 1024 * 1024)
+
+# --- Limits ----------------------------------------------------------------------------------------------
+REQUEST_MAX_BYTES = 10 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
+
+# --- Applications ----------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "paperclip.board.apps.BoardConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "django_q",
+    "paperclip.core.apps.CoreConfig",
+    "paperclip.companies.apps.CompaniesConfig",
+    "paperclip.governance.apps.GovernanceConfig",
+    "issues.apps.IssuesConfig",
+    "workspaces.apps.WorkspacesConfig",
+    "heartbeat.apps.HeartbeatConfig",
+    "routines.apps.RoutinesConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "paperclip.core.middleware.RequestGuardMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "paperclip.urls"
+WSGI_APPLICATION = "paperclip.wsgi.application"
+AUTH_USER_MODEL = "companies.User"
+APPEND_SLASH = False
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "/admin/"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("PAPERCLIP_TIME_ZONE", default="UTC")
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "paperclip" / "board" / "assets"]
+WHITENOISE_USE_FINDERS = True
+
+SESSION_COOKIE_NAME = "paperclip-session"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = PAPERCLIP_PUBLIC_URL.startswith("https://")
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- API -------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["paperclip.companies.auth.ActorAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["paperclip.core.api.rendering.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["paperclip.core.api.parsing.JsonParser"],
+    "EXCEPTION_HANDLER": "paperclip.core.api.errors.answer",
+    "DEFAULT_SCHEMA_CLASS": "paperclip.core.api.schema.Schema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Paperclip for Django",
+    "DESCRIPTION": "The control plane for companies of AI agents.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+# Doors of higher floors that lower floors must reach, by dotted path (as DRF does with its classes).
+SIGN_IN_LINK_FACTORY = "paperclip.companies.signin.create_link"
+RUN_LOOKUP = "heartbeat.queries.run_identity"
+LAST_TICK_AGE = "heartbeat.queries.last_tick_age_seconds"
+
+# --- django-q2 -------------------------------------------------------------------------------------------
+# retry > timeout x (2 + queue_limit / workers): the retry clock starts when a task is fetched, not started.
+REDIS_URL = env.str("PAPERCLIP_REDIS_URL", default="")
+Q_CLUSTER: dict[str, Any] = {
+    "name": "paperclip",
+    "workers": env.int("PAPERCLIP_Q_WORKERS", default=1),
+    "timeout": 60,
+    "retry": 300,
+    "max_attempts": 3,
+    "queue_limit": 2,
+    "bulk": 1,
+    "poll": 1,
+    "catch_up": False,
+    "ack_failures": True,
+    "save_limit": 250,
+    "recycle": 500,
+    "label": "Scheduler",
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+}
+
+LOG_LEVEL = env.str("PAPERCLIP_LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
+

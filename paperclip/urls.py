@@ -1,0 +1,31 @@
+"""Every address of the product, gathered from the apps."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from paperclip.companies.signin import sign_in
+from paperclip.core.api import fallback
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("sign-in/<str:token>", sign_in, name="sign-in"),
+    path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("api/docs", fallback.docs, name="api-docs"),
+    path("api/", include("paperclip.companies.api.urls")),
+    path("api/", include("paperclip.governance.api.urls")),
+    path("api/", include("issues.api.urls")),
+    path("api/", include("workspaces.api.urls")),
+    path("api/", include("heartbeat.api.urls")),
+    path("api/", include("routines.api.urls")),
+    re_path(r"^api(/.*)?$", fallback.unknown_route),
+]
+
+handler404 = "paperclip.core.api.fallback.not_found"
+handler500 = "paperclip.core.api.fallback.server_error"
+handler400 = "paperclip.core.api.fallback.bad_request"
+handler403 = "paperclip.core.api.fallback.forbidden"
