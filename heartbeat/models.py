@@ -41,6 +41,7 @@ class Runner(ChangingRow):
     capacity = models.PositiveIntegerField()
     last_seen_at = models.DateTimeField()
     lease_expires_at = models.DateTimeField()
+    suspected_at = models.DateTimeField(null=True, blank=True)  # when a recovery pass first found the lease expired
     stopped_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -29,6 +29,10 @@ PROJECTS_ROOT = PAPERCLIP_HOME / "projects"
 PORT = env.int("PORT", default=3100)
 BIND_HOST = env.str("PAPERCLIP_BIND_HOST", default="127.0.0.1")
 PAPERCLIP_PUBLIC_URL = env.str("PAPERCLIP_PUBLIC_URL", default=f"http://localhost:{PORT}").rstrip("/")
+# Where agents on this machine reach the API. Not the public address: that may lead out and back through a proxy.
+API_URL = env.str("PAPERCLIP_RUNTIME_API_URL", default="").rstrip("/") or (
+    f"http://{'127.0.0.1' if BIND_HOST in ('0.0.0.0', '::', '') else BIND_HOST}:{PORT}"  # noqa: S104  compared, not bound
+)
 WEB_WORKERS = env.int("PAPERCLIP_WEB_WORKERS", default=2)
 WEB_THREADS = env.int("PAPERCLIP_WEB_THREADS", default=8)
 ALLOWED_HOSTS = env.list(

@@ -163,26 +163,31 @@ def start_shim(rundir: "RunDir") -> "subprocess.Popen[bytes]":
     The caller must collect the process it gets. Raises AlreadyStarted for a run that was started
     before, OSError when no process can be started.
     """
-    fd = rundir._lock_alive()
-    command = [sys.executable, "-I", "-S", str(shim_program()), str(rundir.path), str(fd)]
     errors = os.open(rundir.path / shim.SHIM_ERRORS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            pass_fds=(fd,),
-            start_new_session=True,
-            env=_shim_environment(),
-            cwd="/",
-        )
-    except OSError:
-        (rundir.path / shim.ALIVE_FILE).unlink()
-        raise
+        fd = rundir._lock_alive()
+        try:
+            return _launch(rundir, fd, errors)
+        except OSError:
+            (rundir.path / shim.ALIVE_FILE).unlink()
+            raise
+        finally:
+            os.close(fd)
     finally:
         os.close(errors)
-        os.close(fd)
+
+
+def _launch(rundir: "RunDir", lock_fd: int, errors_fd: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(shim_program()), str(rundir.path), str(lock_fd)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors_fd,
+        pass_fds=(lock_fd,),
+        start_new_session=True,
+        env=_shim_environment(),
+        cwd="/",
+    )
 
 
 def shim_program() -> Path:
@@ -246,16 +251,28 @@ class RunDir:
         """Ask the shim to end the agent: SIGTERM, grace, SIGKILL. Asking again changes nothing.
 
         Returns True when the shim was signalled. False means that it is dead, or so young that it will
-        find the request before it starts the agent.
+        find the request before it starts the agent. Raises OSError when the disk refuses the request and
+        no shim could be signalled either; a live one is cancelled on a full disk too.
         """
-        cancel = self.path / shim.CANCEL_FILE
-        if not cancel.exists():
-            temporary = self.path / f"{shim.CANCEL_FILE}.{os.getpid()}.tmp"
-            temporary.unlink(missing_ok=True)
-            self._write(temporary.name, reason.encode("utf-8", "replace"))
-            temporary.rename(cancel)
+        refusal = None
+        try:
+            self._leave_cancel(reason)
+        except OSError as error:
+            refusal = error
         pid = self._shim_pid()
-        return pid is not None and _signal_if(pid, signal.SIGTERM, self._is_own_shim)
+        is_signalled = pid is not None and _signal_if(pid, signal.SIGTERM, self._is_own_shim)
+        if refusal and not is_signalled:
+            raise refusal
+        return is_signalled
+
+    def _leave_cancel(self, reason: str) -> None:
+        cancel = self.path / shim.CANCEL_FILE
+        if cancel.exists():
+            return
+        temporary = self.path / f"{shim.CANCEL_FILE}.{os.getpid()}.tmp"
+        temporary.unlink(missing_ok=True)
+        self._write(temporary.name, reason.encode("utf-8", "replace"))
+        temporary.rename(cancel)
 
     def read_cancel(self) -> str | None:
         """Return the reason of a requested cancellation."""
@@ -275,7 +292,8 @@ class RunDir:
         killed: set[int] = set()
         deadline = time.monotonic() + grace_seconds
         for number, until in ((signal.SIGTERM, deadline), (signal.SIGKILL, deadline + 5.0)):
-            while targets := self._leftovers(group):
+            # A process on its way out shows no environment any more, and is waited for all the same.
+            while targets := self._leftovers(group) or [pid for pid in killed if _is_running(pid)]:
                 for pid in targets:
                     # A second SIGTERM makes many programs skip their own clean-up: one is enough.
                     is_due = number == signal.SIGKILL or pid not in killed
@@ -340,6 +358,7 @@ class RunDir:
             exit_ = _exit_of(record)
             says_how = exit_.error or exit_.cancelled or exit_.signal or exit_.exit_code is not None
             _expect(bool(says_how), "it does not say how the program ended")
+            _expect(exit_.exit_code is None or exit_.signal is None, "both an exit code and a signal")
             return exit_
 
     # The log.
@@ -482,9 +501,11 @@ class RunDir:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Unlike a rename, a link fails when the name is taken: of two starters one loses.
             os.link(temporary, self.path / shim.ALIVE_FILE)
-        except FileExistsError as error:
+        except OSError as error:
             os.close(fd)
-            raise AlreadyStarted(f"run {self.run_id} was started before") from error
+            if isinstance(error, FileExistsError):
+                raise AlreadyStarted(f"run {self.run_id} was started before") from error
+            raise
         finally:
             temporary.unlink()
         return fd
@@ -531,7 +552,9 @@ def _exit_of(record: Mapping[str, Any]) -> Exit:
         cancelled=_flag(record, "cancelled"),
         started_at=_optional_text(record, "startedAt"),
         finished_at=_text(record, "finishedAt"),
-        error=error and ExitError(code=_text(error, "code"), message=_text(error, "message")),
+        error=None
+        if error is None
+        else ExitError(code=_text(error, "code"), message=_text(error, "message")),
         stdout_bytes=_count(record, "stdoutBytes"),
         stderr_bytes=_count(record, "stderrBytes"),
         stdout_lines=_count(record, "stdoutLines"),

@@ -107,21 +107,17 @@ class _ScannerOptions:
 
 
 def parse(text: str) -> "Any":
-    """Return the value of a JSON document that starts at the first character.
+    """Return the value of a JSON document. Raises ValueError when the text is not one."""
+    if make_scanner is not None:
+        try:
+            value, end = make_scanner(_ScannerOptions)(text, 0)  # type: ignore[arg-type]
+            if end == len(text):
+                return value
+        except (StopIteration, SystemError):  # the bare scanner cannot tell what it does not like; json can
+            pass
+    from json import loads
 
-    Raises ValueError when the text is not one whole JSON document.
-    """
-    if make_scanner is None:
-        from json import loads
-
-        return loads(text)
-    try:
-        value, end = make_scanner(_ScannerOptions)(text, 0)  # type: ignore[arg-type]
-    except StopIteration:
-        raise ValueError("not a JSON document") from None
-    if text[end:].strip():
-        raise ValueError("text after the end of the JSON document")
-    return value
+    return loads(text)
 
 
 def render(value: object) -> str:
@@ -151,9 +147,10 @@ def reason_of(error: OSError) -> str:
 
 
 def write_whole(fd: int, data: bytes) -> None:
-    """Write all of `data`; a write the disk cut short is an error like a refused one."""
-    if os.write(fd, data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    """Write all of `data`. A full disk takes a part of it; asking again for the rest tells why."""
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, data[written:])
 
 
 def write_atomically(name: str, record: "dict[str, object]") -> None:
@@ -690,7 +687,9 @@ class Shim:
         moments = [stream.flush_at for stream in self.streams if stream.flush_at is not None]
         if until is not None:
             moments.append(until)
-        timeout = max(0.0, min(moments) - time.monotonic()) * 1000 + 1 if moments else None
+        # An hour at most: poll refuses the number of milliseconds in a month.
+        seconds = min(3600.0, max(0.0, min(moments) - time.monotonic())) if moments else None
+        timeout = None if seconds is None else seconds * 1000 + 1
         for fd, _ in self.poll.poll(timeout):
             if fd in self.handlers:
                 self.handlers[fd]()
@@ -888,7 +887,7 @@ class Shim:
             return None
         message = (
             f"The log could not be written: {self.log.failure}. The program went on; "
-            f"{self.log.omitted_bytes} bytes of its output are lost. Free space there."
+            f"{self.log.omitted_bytes} bytes of its output are lost. Free space on that disk."
         )
         return {"code": LOG_WRITE_FAILED, "message": message}
 

@@ -1,11 +1,57 @@
-"""What the board's frame shows: title, colours and the sidebar."""
+"""What the board's frame shows: title, colours, style sheet, script, switcher and sidebar.
+
+Read with the settings, so nothing here may touch a model; what needs the request is named by dotted path and
+lives in `paperclip.board.frame`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+
+def _style(request: HttpRequest) -> str:
+    return static("board/board.css")
+
+
+def _script(request: HttpRequest) -> str:
+    return static("board/board.js")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Paperclip",
-    "SITE_HEADER": "Paperclip",
+    "SITE_HEADER": "paperclip.board.frame.company_name",
+    "SITE_SUBHEADER": "paperclip.board.frame.company_line",
     "SITE_SYMBOL": "attach_file",
+    "SITE_URL": None,
+    "SITE_DROPDOWN": "paperclip.board.frame.switcher",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [_style],
+    "SCRIPTS": [_script],
+    "COMMAND": {"search_callback": "paperclip.board.search.find"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.6)",
+            "100": "oklch(93.2% .032 255.6)",
+            "200": "oklch(88.2% .059 254.1)",
+            "300": "oklch(80.9% .105 251.8)",
+            "400": "oklch(71% .143 254.6)",
+            "500": "oklch(62.3% .17 259.8)",
+            "600": "oklch(52% .18 260)",
+            "700": "oklch(45.5% .17 260.5)",
+            "800": "oklch(39.5% .14 260.6)",
+            "900": "oklch(34.5% .11 261)",
+            "950": "oklch(26% .08 262)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": "paperclip.board.frame.sidebar",
+    },
 }

@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class CompaniesConfig(AppConfig):
     name = "paperclip.companies"
     label = "companies"
+
+    def ready(self) -> None:
+        from paperclip.companies import dashboard
+
+        dashboard.register("agents", dashboard.agents_piece)

@@ -54,6 +54,13 @@ AGENT_ICONS = tuple(
 )
 
 
+# C-40: the adapter types the interface knows. Which of them can run here is for the run engine to say.
+ADAPTER_TYPES = (
+    "process", "http", "acpx_local", "claude_local", "codex_local", "cursor_cloud", "gemini_local", "opencode_local",
+    "pi_local", "cursor", "openclaw_gateway",
+)  # fmt: skip
+
+
 class PrincipalType(models.TextChoices):
     USER = "user"
     AGENT = "agent"

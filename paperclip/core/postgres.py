@@ -177,6 +177,13 @@ def status(home: Path) -> Status:
         return Status("stopped", None, f"not running; data is in {place.data}")
 
 
+def lives(home: Path) -> bool:
+    """Whether any process of the server of `home` is left, ready or not: a look at a lock, no connection."""
+    place = _place(home)
+    with _sayable(place):
+        return place.folder.exists() and _is_held(place)
+
+
 # --- Where things are --------------------------------------------------------------------------------------
 
 
@@ -270,9 +277,8 @@ def _let_through(folder: Path, account: pwd.struct_passwd) -> None:
                 f"The database server runs as {account.pw_name}, which may not pass through {each}: run "
                 f"chmod o+x {each}, or choose another PAPERCLIP_HOME, or run as the owner of that folder."
             )
-        logger.warning(
-            "%s: adding permission to pass through (o+x) for the account %s", each, account.pw_name
-        )
+        if each != folder:
+            logger.warning("%s: now lets the account %s pass through (chmod o+x)", each, account.pw_name)
         each.chmod(stat.S_IMODE(info.st_mode) | stat.S_IXOTH)
 
 
@@ -429,7 +435,6 @@ def _run(
     """Run one of the server's programs; `stdout` of the result holds everything it said."""
     # PG* variables of the caller would change the server, and the caller's secrets are not its business.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-    switch = {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     return subprocess.run(
         [str(_binaries() / program), *arguments],
         stdin=subprocess.DEVNULL,
@@ -441,7 +446,9 @@ def _run(
         umask=0o077,
         env=environment,
         pass_fds=() if hand_over is None else (hand_over,),
-        **switch,  # type: ignore[arg-type]
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
     )
 
 

@@ -29,8 +29,14 @@ class Output(serializers.Serializer):
 
     @classmethod
     def render(cls, source: Any, **extra: Any) -> dict[str, Any]:
-        """Return the JSON object of `source` (a model row, dataclass or mapping), with `extra` laid on top."""
-        return _render(cls, source) | extra
+        """Return the JSON object of `source` (a model row, dataclass or mapping).
+
+        `extra` gives values by wire name, for fields the source does not have or that must not be shown as they
+        are; those fields are not read from the source.
+        """
+        if not extra:
+            return _render(cls, source)
+        return {name: read(source) for name, read in _getters(cls, source) if name not in extra} | extra
 
     @classmethod
     def render_many(cls, sources: Iterable[Any]) -> list[dict[str, Any]]:
@@ -58,9 +64,11 @@ def columns(schema: type[ModelOutput]) -> list[str]:
 
 
 def _render(schema: type[Output], source: Any) -> dict[str, Any]:
-    if isinstance(source, Mapping):
-        return {name: read(source) for name, read in _mapping_getters(schema)}
-    return {name: read(source) for name, read in _object_getters(schema)}
+    return {name: read(source) for name, read in _getters(schema, source)}
+
+
+def _getters(schema: type[Output], source: Any) -> list[_Getter]:
+    return _mapping_getters(schema) if isinstance(source, Mapping) else _object_getters(schema)
 
 
 @cache

@@ -1,0 +1,146 @@
+"""What a run did, why it was called and what follows it, in plain words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count
+
+from heartbeat.choices import MAX_SCHEDULED_RETRIES, RUN_LIVE, Mechanism, RunStatus
+from heartbeat.models import Run
+from paperclip.companies.models import Activity
+from paperclip.core.templatetags.board import distance
+
+# What a run's entries in the activity log amount to: one, many. In the order in which they are told.
+_DEEDS: dict[str, tuple[str, str]] = {
+    "issue.created": ("1 issue created", "{} issues created"),
+    "issue.comment_added": ("1 comment", "{} comments"),
+    "issue.document_created": ("1 document written", "{} documents written"),
+    "issue.document_updated": ("1 document revised", "{} documents revised"),
+    "issue.updated": ("issue updated", "{} updates"),
+    "issue.released": ("released", "{} released"),
+    "agent.created": ("1 agent hired", "{} agents hired"),
+    "approval.created": ("1 approval asked for", "{} approvals asked for"),
+}
+_TOLD_AT_MOST = 3
+
+_WAKE_REASONS: dict[str, str] = {
+    "issue_assigned": "The issue was assigned",
+    "issue_commented": "Somebody commented",
+    "issue_comment_mentioned": "Mentioned in a comment",
+    "issue_reopened_via_comment": "A comment reopened the issue",
+    "issue_status_changed": "The issue's status changed",
+    "issue_checked_out": "The issue was checked out",
+    "issue_blockers_resolved": "Every blocker is done",
+    "issue_children_completed": "Every child is done",
+    "issue_execution_promoted": "Its turn came after another run",
+    "issue_continuation_needed": "The work was not finished",
+    "process_lost_retry": "The program before it was lost",
+    "heartbeat_timer": "Its timer was due",
+    "approval_approved": "An approval was given",
+    "manual": "Woken by hand",
+}
+_SOURCES: dict[str, str] = {
+    "timer": "Its timer was due",
+    "assignment": "Work was assigned",
+    "on_demand": "Woken by hand",
+    "automation": "Called by the system",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A run named by what it did: who on what, and what came of it."""
+
+    what: str
+    reason: str
+
+
+def tell(runs: Iterable[Run]) -> dict[UUID, Told]:
+    """Return what each run did, in one query. `agent`, `issue` and `wakeup_request` are read."""
+    rows = list(runs)
+    deeds = _deeds([run.pk for run in rows])
+    return {run.pk: Told(_outcome(run, deeds.get(run.pk, "")), why(run)) for run in rows}
+
+
+def why(run: Run) -> str:
+    """Return why the run was called."""
+    request = run.wakeup_request
+    reason = request.reason if request is not None else None
+    if reason in _WAKE_REASONS:
+        return _WAKE_REASONS[str(reason)]
+    if reason:
+        return reason.replace("_", " ").capitalize()
+    return _SOURCES.get(run.invocation_source, run.invocation_source)
+
+
+def followup(run: Run) -> str:
+    """Return the one decision about what comes after the run, empty while there is none to make."""
+    if run.status in RUN_LIVE or run.followup_mechanism is None:
+        return ""
+    reason = run.followup_reason or ""
+    if run.followup_mechanism == Mechanism.NONE:
+        return f"Nothing follows: {_lower(reason)}" if run.status != RunStatus.SUCCEEDED else ""
+    name = {
+        Mechanism.PROCESS_LOSS_RETRY: "Retried",
+        Mechanism.DIAGNOSTIC_RETRY: "Retried",
+        Mechanism.SCHEDULED_RETRY: f"Retry {run.followup_attempt or 1} of {MAX_SCHEDULED_RETRIES}",
+        Mechanism.RECOVERY: "Handed to recovery",
+        Mechanism.DEFERRED_WAKE: "The next call was let through",
+    }[Mechanism(run.followup_mechanism)]
+    due = f" {distance(run.followup_due_at)}" if run.followup_due_at else ""
+    return f"{name}{due}: {_lower(reason)}"
+
+
+def failure(run: Run, limit: int = 160) -> str:
+    """Return the first line of what went wrong."""
+    text = (run.error or run.error_code or "").strip()
+    line = text.splitlines()[0] if text else ""
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _outcome(run: Run, deeds: str) -> str:
+    match run.status:
+        case RunStatus.QUEUED:
+            return "waits for a runner"
+        case RunStatus.SCHEDULED_RETRY:
+            due = distance(run.scheduled_retry_at) if run.scheduled_retry_at else ""
+            return f"retry {run.scheduled_retry_attempt} of {MAX_SCHEDULED_RETRIES} {due}"
+        case RunStatus.RUNNING:
+            return deeds or "at work"
+        case RunStatus.SUCCEEDED:
+            return deeds or "left no trace"
+        case RunStatus.CANCELLED:
+            return _joined("cancelled", deeds or run.cancel_reason or failure(run))
+        case RunStatus.TIMED_OUT:
+            return _joined("timed out", deeds)
+    return _joined("failed", failure(run) or deeds)
+
+
+def _deeds(run_ids: Sequence[UUID]) -> dict[UUID, str]:
+    if not run_ids:
+        return {}
+    rows = Activity.objects.filter(run_id__in=run_ids, action__in=_DEEDS).order_by()
+    counted: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for run_id, action, number in rows.values_list("run_id", "action").annotate(number=Count("id")):
+        counted[run_id][action] = number
+    return {run_id: ", ".join(_told(actions)[:_TOLD_AT_MOST]) for run_id, actions in counted.items()}
+
+
+def _told(actions: dict[str, int]) -> list[str]:
+    return [
+        one if actions[action] == 1 else many.format(actions[action])
+        for action, (one, many) in _DEEDS.items()
+        if action in actions
+    ]
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first}: {second}" if second else first
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

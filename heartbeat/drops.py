@@ -1,0 +1,48 @@
+"""Runs that end before they start: their issue moved on, or somebody stopped them while they waited (H-24, H-26, H-27)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from heartbeat import events
+from heartbeat.choices import EventLevel, Mechanism, RunStatus, WakeupStatus
+from heartbeat.models import Run, WakeupRequest
+from issues import checkout
+
+_WAITING = (RunStatus.QUEUED, RunStatus.SCHEDULED_RETRY)
+
+
+def end(
+    run: Run,
+    *,
+    code: str,
+    message: str,
+    now: datetime,
+    request_status: str = WakeupStatus.CANCELLED,
+    details: dict[str, Any] | None = None,
+) -> bool:
+    """Cancel a run that has not started; return False when it has started or ended meanwhile.
+
+    `code` becomes its error code and stop reason, `message` its error text. Its issue lock is cleared. The caller
+    sees to it that wakes waiting for the issue are promoted.
+    """
+    stop = {"stopReason": code, "effectiveTimeoutSec": 0, "timeoutConfigured": False, "timeoutFired": False}
+    changed = Run.objects.filter(pk=run.pk, status__in=_WAITING).update(
+        status=RunStatus.CANCELLED,
+        error=message,
+        error_code=code,
+        finished_at=now,
+        updated_at=now,
+        result_json={**(run.result_json or {}), **stop},
+        followup_mechanism=Mechanism.NONE,
+        followup_reason=f"The run never started: {message[0].lower()}{message[1:]}",
+    )
+    if not changed:
+        return False
+    WakeupRequest.objects.filter(pk=run.wakeup_request_id).update(
+        status=request_status, error=message, finished_at=now, updated_at=now
+    )
+    checkout.clear_lock(run_id=run.pk)
+    events.append(run, message, now=now, level=EventLevel.WARN, payload={"code": code, **(details or {})})
+    return True

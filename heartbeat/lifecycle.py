@@ -1,0 +1,324 @@
+"""How a run ends: finished by its program, lost with it, or cancelled (H-30 to H-36, H-95 to H-100, section 8).
+
+Everything that follows from an end commits with it: outcome, wakeup request, issue lock, waiting wakes, the one
+follow-up, cost, session and the agent's status. Every write is fenced by the claim token, so a runner that lost a
+run cannot end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from heartbeat import accounting, drops, events, followups, sessions, wakeups
+from heartbeat import context as contexts
+from heartbeat.adapters.base import Result
+from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, EventLevel, EventType, RunStatus, WakeupStatus
+from heartbeat.models import Run, RuntimeState, WakeupRequest
+from issues.models import Issue
+from paperclip.companies import activity
+from paperclip.companies.actors import Actor
+from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
+from paperclip.companies.models import Agent
+from paperclip.core import redaction
+
+CANCEL_CHANNEL = "paperclip_cancel"
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What the run directory says of a program's end; sizes in bytes."""
+
+    exit_code: int | None = None
+    signal: str | None = None
+    timed_out: bool = False
+    timeout_seconds: float = 0
+    process_pid: int | None = None
+    process_group_id: int | None = None
+    process_started_at: datetime | None = None
+    log_bytes: int | None = None
+    log_sha256: str | None = None
+    stdout_excerpt: str | None = None
+    stderr_excerpt: str | None = None
+    last_output_at: datetime | None = None
+    last_output_stream: str | None = None
+    output_chunks: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run came to. `stop_reason` is H-97's word for it."""
+
+    status: str
+    error: str | None
+    error_code: str | None
+    stop_reason: str
+
+
+def decide_verdict(*, result: Result, remains: Remains, cancel_reason: str | None) -> Verdict:
+    """Return the outcome of a run, in the order of H-95; unknown is never success."""
+    if cancel_reason is not None:
+        return Verdict(RunStatus.CANCELLED, cancel_reason, "cancelled", _cancel_word(cancel_reason))
+    if remains.timed_out:
+        return Verdict(RunStatus.TIMED_OUT, result.error_message or "Timed out", "timeout", "timeout")
+    if remains.exit_code == 0 and result.error_message is None:
+        return Verdict(RunStatus.SUCCEEDED, None, None, "completed")
+    code = result.error_code or "adapter_failed"
+    words = {"max_turns_exhausted": "max_turns_exhausted", "turn_limit_exhausted": "max_turns_exhausted"}
+    stop = words.get(code) or ("process_lost" if code == followups.PROCESS_LOST else "adapter_failed")
+    return Verdict(RunStatus.FAILED, result.error_message or "The program failed without a word", code, stop)
+
+
+@transaction.atomic
+def finish(*, run_id: UUID, claim_token: UUID, result: Result, remains: Remains, now: datetime) -> Run | None:
+    """End a running run by what its program left behind; return it, or None when the claim is no longer valid.
+
+    `now` is the time of the end. Repeating the call changes nothing.
+    """
+    run = _locked(run_id)
+    if run is None or run.status != RunStatus.RUNNING or run.claim_token != claim_token:
+        return None
+    verdict = decide_verdict(result=result, remains=remains, cancel_reason=_cancel_reason(run))
+    _end(run, verdict, result, remains, now=now)
+    return run
+
+
+@transaction.atomic
+def lose(*, run_id: UUID, message: str, remains: Remains, now: datetime) -> Run | None:
+    """End a running run whose program or runner is gone (H-140); return it, or None when it is not running."""
+    run = _locked(run_id)
+    if run is None or run.status != RunStatus.RUNNING:
+        return None
+    result = Result(error_message=message, error_code=followups.PROCESS_LOST)
+    verdict = decide_verdict(result=result, remains=remains, cancel_reason=_cancel_reason(run))
+    _end(run, verdict, result, remains, now=now)
+    return run
+
+
+@transaction.atomic
+def cancel(*, run_id: UUID, reason: str, actor: Actor, now: datetime) -> Run | None:
+    """Stop a live run for good; a person's cancel is never tried again (beats HW-2).
+
+    A run that waits ends at once. A running one is marked, its runner is told, and it ends as `cancelled` when its
+    program is gone: nothing may start on the issue before. Returns the run, None when there is none.
+    """
+    run = _locked(run_id)
+    if run is None or run.status not in RUN_LIVE:
+        return run
+    if run.status != RunStatus.RUNNING:
+        if drops.end(run, code="cancelled", message=reason, now=now) and run.issue_id is not None:
+            wakeups.promote_deferred(issue_id=run.issue_id, now=now)
+    elif run.cancel_requested_at is None:
+        Run.objects.filter(pk=run.pk).update(cancel_requested_at=now, cancel_reason=reason, updated_at=now)
+        payload = {"actorType": actor.type, "actorId": actor.id}
+        events.append(run, f"Stop requested: {reason}", now=now, level=EventLevel.WARN, payload=payload)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CANCEL_CHANNEL, str(run.pk)])
+    run.refresh_from_db()
+    return run
+
+
+def record_cancel(run: Run, *, actor: Actor, source: str | None, now: datetime) -> None:
+    """Write to the activity log that somebody cancelled `run`."""
+    details = {"agentId": run.agent_id, "source": source, "issueId": run.issue_id}
+    activity.record(
+        company_id=run.company_id,
+        actor=actor,
+        action="heartbeat.cancelled",
+        entity_type="heartbeat_run",
+        entity_id=run.pk,
+        details={key: value for key, value in details.items() if value is not None},
+        now=now,
+    )
+
+
+def mark_started(*, run_id: UUID, claim_token: UUID, pid: int, group_id: int, log_ref: str, started_at: datetime) -> bool:
+    """Keep which process carries the run; False when the claim is no longer valid."""
+    return bool(
+        Run.objects.filter(pk=run_id, claim_token=claim_token, status=RunStatus.RUNNING).update(
+            process_pid=pid,
+            process_group_id=group_id,
+            process_started_at=started_at,
+            log_store="local_file",
+            log_ref=log_ref,
+        )
+    )
+
+
+def mark_output(*, run_id: UUID, claim_token: UUID, log_bytes: int, at: datetime, now: datetime) -> bool:
+    """Keep that the run has said something, and how long its log is in bytes (H-91)."""
+    return bool(
+        Run.objects.filter(pk=run_id, claim_token=claim_token, status=RunStatus.RUNNING).update(
+            last_output_at=at, last_output_bytes=log_bytes, last_output_seq=F("last_output_seq") + 1, updated_at=now
+        )
+    )
+
+
+def _locked(run_id: UUID) -> Run | None:
+    """Lock agent, issue and run, in that order, and return the run."""
+    found = Run.objects.filter(pk=run_id).values_list("agent_id", "issue_id").first()
+    if found is None:
+        return None
+    agent_id, issue_id = found
+    Agent.objects.select_for_update().filter(pk=agent_id).values_list("pk").first()
+    if issue_id is not None:
+        Issue.objects.select_for_update().filter(pk=issue_id).values_list("pk").first()
+    return Run.objects.select_for_update(of=("self",)).select_related("agent").filter(pk=run_id).first()
+
+
+def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:
+    error = redaction.text(verdict.error) if verdict.error else None
+    usage = accounting.usage_json(run, result)
+    Run.objects.filter(pk=run.pk).update(
+        status=verdict.status,
+        error=error,
+        error_code=verdict.error_code,
+        finished_at=now,
+        updated_at=now,
+        exit_code=remains.exit_code,
+        signal=remains.signal,
+        usage_json=usage,
+        result_json=_result_json(run, verdict, result, remains),
+        session_id_after=result.session_display_id,
+        process_pid=remains.process_pid or run.process_pid,
+        process_group_id=remains.process_group_id or run.process_group_id,
+        process_started_at=remains.process_started_at or run.process_started_at,
+        log_store="local_file",
+        log_ref=log_ref(run.pk),
+        log_bytes=remains.log_bytes,
+        log_sha256=remains.log_sha256,
+        stdout_excerpt=remains.stdout_excerpt,
+        stderr_excerpt=remains.stderr_excerpt,
+        last_output_at=remains.last_output_at or run.last_output_at,
+        last_output_stream=remains.last_output_stream or run.last_output_stream,
+        last_output_bytes=remains.log_bytes or run.last_output_bytes,
+        last_output_seq=max(remains.output_chunks, run.last_output_seq),
+    )
+    run.refresh_from_db()
+    _end_request(run, now=now)
+    _tell_end(run, now=now)
+    accounting.charge(run, result, now=now)
+    _remember(run, result, now=now)
+    decision = followups.decide(
+        followups.Ending(
+            status=run.status,
+            error_code=run.error_code,
+            cancelled_by_person=run.cancel_requested_at is not None,
+            process_loss_retry_count=run.process_loss_retry_count,
+        )
+    )
+    followups.follow(run, decision, now=now)
+    _settle_agent(run, now=now)
+
+
+def _end_request(run: Run, *, now: datetime) -> None:
+    status = WakeupStatus.COMPLETED if run.status == RunStatus.SUCCEEDED else run.status
+    WakeupRequest.objects.filter(pk=run.wakeup_request_id).update(
+        status=status, finished_at=now, error=run.error, updated_at=now
+    )
+
+
+def _tell_end(run: Run, *, now: datetime) -> None:
+    succeeded = run.status == RunStatus.SUCCEEDED
+    lost = run.error_code == followups.PROCESS_LOST
+    events.append(
+        run,
+        "Run succeeded" if succeeded else f"Run {run.get_status_display().lower()}: {run.error}",
+        now=now,
+        event_type=EventType.LIFECYCLE,
+        level=EventLevel.INFO if succeeded else EventLevel.ERROR,
+        payload={
+            "status": run.status,
+            "exitCode": run.exit_code,
+            "signal": run.signal,
+            **({"processPid": run.process_pid, "processGroupId": run.process_group_id} if lost else {}),
+        },
+    )
+
+
+def _remember(run: Run, result: Result, *, now: datetime) -> None:
+    """Keep the session and the agent's totals before anything else may start (beats HW-16)."""
+    context = contexts.read(run.context_snapshot)
+    sessions.keep(
+        run=run,
+        agent=run.agent,
+        context=context,
+        params=result.session_params,
+        display_id=result.session_display_id,
+        clear=result.clear_session,
+        error=run.error,
+        now=now,
+    )
+    sessions.runtime_state(run.agent, now=now)
+    tokens = result.usage
+    RuntimeState.objects.filter(pk=run.agent_id).update(
+        last_run_id=run.pk,
+        last_run_status=run.status,
+        last_error=run.error,
+        session_id=result.session_display_id or F("session_id"),
+        total_input_tokens=F("total_input_tokens") + (tokens.input_tokens if tokens else 0),
+        total_output_tokens=F("total_output_tokens") + (tokens.output_tokens if tokens else 0),
+        total_cached_input_tokens=F("total_cached_input_tokens") + (tokens.cached_input_tokens if tokens else 0),
+        total_cost_cents=F("total_cost_cents") + accounting.cents(result),
+        updated_at=now,
+    )
+
+
+def _settle_agent(run: Run, *, now: datetime) -> None:
+    """Set the agent's status by what is left running; a pause, approval or end of it is never overwritten (H-35)."""
+    if Run.objects.filter(agent_id=run.agent_id, status=RunStatus.RUNNING).exists():
+        status = AgentStatus.RUNNING
+    elif run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED):
+        status = AgentStatus.IDLE
+    else:
+        status = AgentStatus.ERROR
+    agents = Agent.objects.filter(pk=run.agent_id)
+    agents.exclude(status__in=AGENT_NOT_INVOKABLE).update(status=status, updated_at=now)
+    agents.update(last_heartbeat_at=now)
+
+
+def _cancel_reason(run: Run) -> str | None:
+    return None if run.cancel_requested_at is None else run.cancel_reason or "Cancelled"
+
+
+def _cancel_word(reason: str) -> str:
+    lowered = reason.lower()
+    if "budget" in lowered:
+        return "budget_paused"
+    return "paused" if "pause" in lowered else "cancelled"
+
+
+def _result_json(run: Run, verdict: Verdict, result: Result, remains: Remains) -> dict[str, Any]:
+    """Return the adapter's result with the facts of the stop laid on top (H-96)."""
+    kept = {key: value for key, value in result.result_json.items() if value is not None}
+    extra: dict[str, Any] = {
+        "errorFamily": result.error_family,
+        "retryNotBefore": result.retry_not_before.isoformat() if result.retry_not_before else None,
+        "summary": result.summary if "summary" not in kept else kept["summary"],
+        **remains.facts,
+    }
+    stop = {
+        "stopReason": verdict.stop_reason,
+        "effectiveTimeoutSec": remains.timeout_seconds,
+        "timeoutConfigured": remains.timeout_seconds > 0,
+        "timeoutSource": "config" if remains.timeout_seconds > 0 else "default",
+        "timeoutFired": remains.timed_out,
+    }
+    return {**kept, **{key: value for key, value in extra.items() if value is not None}, **stop}
+
+
+def log_ref(run_id: UUID) -> str:
+    """Return where a run's log is kept, relative to the home folder."""
+    return f"runs/{run_id}/log.ndjson"
+
+
+def is_over(status: str) -> bool:
+    """Return whether a run of this status has ended."""
+    return status in RUN_TERMINAL

@@ -1,0 +1,76 @@
+"""What the run engine does on news from lower floors. Inside the transaction of the cause; own rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.dispatch import receiver
+
+from heartbeat import lifecycle, wakeups
+from heartbeat.choices import RUN_LIVE, WAKEUP_WAITING, RunStatus, TriggerDetail, WakeupStatus
+from heartbeat.models import Run, WakeupRequest
+from heartbeat.wakeups import Call
+from issues import signals as issue_signals
+from issues.models import Issue
+from issues.wakes import Wake
+from paperclip.companies import signals as company_signals
+from paperclip.companies.actors import Actor
+from paperclip.companies.models import Agent, Company
+
+
+@receiver(issue_signals.agents_called)
+def call_agents(*, wakes: Sequence[Wake], actor: Actor, now: datetime, **_: Any) -> None:
+    """Write a wakeup for each agent a change of an issue calls (I-89). A refusal is a row, never a failure."""
+    agents = {agent.pk: agent.company_id for agent in Agent.objects.filter(pk__in={wake.agent_id for wake in wakes})}
+    for wake in wakes:
+        wakeups.enqueue(
+            agent_id=wake.agent_id,
+            company_id=agents[wake.agent_id],
+            call=Call(
+                source=wake.source,
+                trigger_detail=TriggerDetail.SYSTEM,
+                reason=wake.reason,
+                payload=wake.payload,
+                context=wake.context,
+            ),
+            actor=actor,
+            now=now,
+        )
+
+
+@receiver(issue_signals.work_stopped)
+def stop_work(*, issue: Issue, actor: Actor, reason: str, now: datetime, **_: Any) -> UUID | None:
+    """Cancel the run that works on an issue (I-46, I-77); return its id, None when none is running."""
+    run = Run.objects.filter(issue_id=issue.pk, status=RunStatus.RUNNING).first()
+    if run is None:
+        return None
+    lifecycle.cancel(run_id=run.pk, reason=reason, actor=actor, now=now)
+    return run.pk
+
+
+@receiver(company_signals.agent_stopped)
+def stop_agent(*, agent: Agent, reason: str, actor: Actor, now: datetime, **_: Any) -> None:
+    """Cancel what an agent runs or waits for when it is paused or terminated (H-157)."""
+    _stop(Run.objects.filter(agent=agent), WakeupRequest.objects.filter(agent=agent), reason, actor=actor, now=now)
+
+
+@receiver(company_signals.company_stopped)
+def stop_company(*, company: Company, reason: str, actor: Actor, now: datetime, **_: Any) -> None:
+    """Cancel what a company runs or waits for when it is paused or archived (beats CW-34)."""
+    runs, waiting = Run.objects.filter(company=company), WakeupRequest.objects.filter(company=company)
+    _stop(runs, waiting, reason, actor=actor, now=now)
+
+
+def _stop(runs: Any, requests: Any, reason: str, *, actor: Actor, now: datetime) -> None:
+    requests.filter(status=WakeupStatus.DEFERRED).update(
+        status=WakeupStatus.FAILED, error=reason, finished_at=now, updated_at=now
+    )
+    live = runs.filter(status__in=RUN_LIVE).order_by("agent_id", "issue_id", "id")
+    for run_id in list(live.values_list("pk", flat=True)):
+        lifecycle.cancel(run_id=run_id, reason=reason, actor=actor, now=now)
+    requests.filter(status__in=WAKEUP_WAITING, run__isnull=True).update(
+        status=WakeupStatus.CANCELLED, error=reason, finished_at=now, updated_at=now
+    )

@@ -1,0 +1,385 @@
+"""The runner: claims runs, starts their programs, follows them, ends them.
+
+One thread decides and waits; a few others start and end programs, each with its own database connection. The
+thread sleeps until something happens: a notice from the database, a shim's exit, or the next duty. Killing the
+runner at any point loses nothing: what it knew is in the database and in the run directories.
+
+1. Take the home's lock, register, find the runs of before again (`reattach`).
+2. On a notice or once a second: claim what fits, hand each run to a thread that starts it.
+3. When a shim exits: hand the run to a thread that ends it. If the database is away, try again until it is back.
+4. On the side: renew the lease, pass on cancels, keep progress, do the work that is due.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
+
+from heartbeat import claims, duties, lifecycle
+from heartbeat.choices import RunStatus
+from heartbeat.models import Run, Runner
+from heartbeat.runner import ending, lease, start
+from heartbeat.runner.listening import Listener
+from heartbeat.runner.rundir import RunDir
+from heartbeat.runner.start import Started
+from paperclip.core import clock
+
+log = logging.getLogger(__name__)
+
+THREADS = 4
+POLL_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0
+DUTIES_SECONDS = 5.0
+ORPHAN_LOOK_SECONDS = 0.5
+
+
+@dataclass
+class Live:
+    """A run whose program this runner follows."""
+
+    started: Started
+    pidfd: int | None = None
+    told_started: bool = False
+    log_bytes: int = 0
+    cancelled: bool = False
+    ending: bool = False
+    retry_at: float = 0.0
+
+
+@dataclass
+class Every:
+    """Something to do again and again: `seconds` apart, and at once when asked."""
+
+    seconds: float
+    due_at: float = field(default=0.0)
+
+    def is_due(self, at: float) -> bool:
+        """Return whether it is time, and if so set the next time."""
+        if at < self.due_at:
+            return False
+        self.due_at = at + self.seconds
+        return True
+
+
+class Loop:
+    """The state of one runner process."""
+
+    def __init__(self) -> None:
+        self.runner: Runner | None = None
+        self.live: dict[UUID, Live] = {}
+        self.starting: set[UUID] = set()
+        self.stopping = False
+        self.selector = selectors.DefaultSelector()
+        self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.selector.register(self.wake_read, selectors.EVENT_READ, "wake")
+        self.listener = Listener()
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="run")
+        self.claim = Every(POLL_SECONDS)
+        self.progress = Every(PROGRESS_SECONDS)
+        self.orphans = Every(ORPHAN_LOOK_SECONDS)
+        self.cancels = Every(POLL_SECONDS)
+        self.renewal = Every(settings.RUNNER_LEASE_SECONDS / 3)
+        self.due_work = Every(DUTIES_SECONDS)
+        self.lease_valid_until = 0.0
+        self.outage = False
+        self.unstarted = False  # a claimed run could not be prepared while the database was away
+
+    # --- Start and stop ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Work until told to stop. Raises HomeInUse when another runner has this home."""
+        lock = lease.lock_home(Path(settings.PAPERCLIP_HOME))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        log.info("runner %s: capacity %s, home %s", lease.name(), settings.RUNNER_CAPACITY, settings.PAPERCLIP_HOME)
+        while not self.stopping:
+            self._guarded(self._pass)
+            self._wait()
+        self.pool.shutdown(wait=True)
+        if self.runner is not None:
+            runner = self.runner
+            self._guarded(lambda: lease.retire(runner, now=clock.now()))
+        log.info("runner stopped; %s runs go on by themselves", len(self.live))
+        os.close(lock)
+
+    def _on_stop(self, number: int, frame: Any) -> None:
+        self.stopping = True
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Do a step; a database that is away stops nothing that runs, and is said once."""
+        try:
+            step()
+        except DatabaseError as error:
+            if not self.outage:
+                log.error("database: %s; live runs go on, trying again every second", _first_line(error))
+            self.outage = True
+            close_old_connections()
+            connection.close()
+            return
+        if self.outage:
+            log.info("database: back")
+        self.outage = False
+
+    # --- One pass ----------------------------------------------------------------------------------------
+
+    def _pass(self) -> None:
+        at = time.monotonic()
+        self._end_exited(at)
+        if self.runner is None:
+            self.runner = lease.register(now=clock.now())
+            self.lease_valid_until = at + settings.RUNNER_LEASE_SECONDS
+            self._reattach(self.runner)
+        if self.unstarted:
+            self.unstarted = False
+            self._reattach(self.runner)
+        if self.renewal.is_due(at):
+            lease.renew(self.runner, now=clock.now())
+            self.lease_valid_until = at + settings.RUNNER_LEASE_SECONDS
+        self._listen()
+        if self.cancels.is_due(at):
+            self._pass_on_cancels()
+        if self.claim.is_due(at) and at < self.lease_valid_until:
+            self._claim()
+        if self.progress.is_due(at):
+            self._keep_progress()
+        if self.due_work.is_due(at):
+            self.pool.submit(self._do_due_work)
+
+    def _wait(self) -> None:
+        """Sleep until something happens or the next duty is due."""
+        at = time.monotonic()
+        next_due = min(self.claim.due_at, self.cancels.due_at, self.progress.due_at, self.renewal.due_at)
+        if any(item.pidfd is None for item in self.live.values()):
+            next_due = min(next_due, self.orphans.due_at)
+        pause = POLL_SECONDS if self.outage else min(max(next_due - at, 0.0), POLL_SECONDS)
+        for key, _ in self.selector.select(pause):
+            if key.data == "wake":
+                self._drain_wakes()
+            elif key.data == "listen":
+                self._take_notices()
+            else:
+                self._on_exit(key.data)
+
+    def _drain_wakes(self) -> None:
+        while True:
+            try:
+                if not os.read(self.wake_read, 4096):
+                    return
+            except BlockingIOError:
+                return
+
+    def _nudge(self) -> None:
+        """Wake the waiting thread from another one."""
+        os.write(self.wake_write, b".")
+
+    # --- Notices from the database -----------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        descriptor = self.listener.connect()
+        if descriptor is not None:
+            self.selector.register(descriptor, selectors.EVENT_READ, "listen")
+            self.claim.due_at = 0.0  # what was queued while nobody listened
+
+    def _take_notices(self) -> None:
+        notices = self.listener.take()
+        if notices is None:
+            self.selector.unregister(self.listener.lost_descriptor)
+            return
+        if notices.queue:
+            self.claim.due_at = 0.0
+        if notices.cancels:
+            self.cancels.due_at = 0.0
+
+    # --- Claim and start ---------------------------------------------------------------------------------
+
+    def _claim(self) -> None:
+        assert self.runner is not None
+        room = settings.RUNNER_CAPACITY - len(self.live) - len(self.starting)
+        if room <= 0 or self.stopping:
+            return
+        for run in claims.claim(runner=self.runner, most=room, now=clock.now()):
+            self._submit_start(run)
+
+    def _submit_start(self, run: Run) -> None:
+        self.starting.add(run.pk)
+        self.pool.submit(self._start, run)
+
+    def _start(self, run: Run) -> None:
+        """In a thread: start the program, and follow it or forget it."""
+        try:
+            started = start.start(run)
+        except DatabaseError as error:
+            log.error("run %s: could not be prepared: %s; trying again", run.pk, _first_line(error))
+            connection.close()
+            started = None
+            self.unstarted = True
+        except Exception as error:
+            log.exception("run %s: could not be started", run.pk)
+            started = None
+            start.give_up(run, error)
+        if started is not None:
+            self.live[run.pk] = Live(started)
+        self.starting.discard(run.pk)
+        self.claim.due_at = 0.0
+        self._nudge()
+
+    # --- Follow ------------------------------------------------------------------------------------------
+
+    def _watch_new(self) -> None:
+        for item in list(self.live.values()):
+            if item.pidfd is None and item.started.shim is not None and not item.ending:
+                item.pidfd = _pidfd(item.started.shim.pid)
+                if item.pidfd is not None:
+                    self.selector.register(item.pidfd, selectors.EVENT_READ, item.started.run_id)
+
+    def _on_exit(self, run_id: UUID) -> None:
+        item = self.live.get(run_id)
+        if item is not None:
+            self._submit_end(item)
+
+    def _end_exited(self, at: float) -> None:
+        self._watch_new()
+        look = self.orphans.is_due(at)
+        for item in list(self.live.values()):
+            if item.ending or at < item.retry_at:
+                continue
+            if item.retry_at or (item.pidfd is None and look and not item.started.directory.is_alive()):
+                self._submit_end(item)
+
+    def _submit_end(self, item: Live) -> None:
+        if item.pidfd is not None:
+            self.selector.unregister(item.pidfd)
+            os.close(item.pidfd)
+            item.pidfd = None
+        if item.started.shim is not None:
+            item.started.shim.wait()
+        item.ending = True
+        self.pool.submit(self._end, item)
+
+    def _end(self, item: Live) -> None:
+        """In a thread: end the run; when the database is away, leave it for a later try."""
+        started = item.started
+        try:
+            ended = ending.end(run_id=started.run_id, claim_token=started.claim_token, directory=started.directory)
+        except DatabaseError as error:
+            log.error("run %s: has ended but cannot be written: %s; trying again", started.run_id, _first_line(error))
+            connection.close()
+            item.retry_at = time.monotonic() + POLL_SECONDS
+            item.ending = False
+        except Exception:
+            log.exception("run %s: could not be ended; trying again", started.run_id)
+            item.retry_at = time.monotonic() + 10 * POLL_SECONDS
+            item.ending = False
+        else:
+            if not ended:
+                log.warning("run %s: was taken from this runner before it ended", started.run_id)
+            self.live.pop(started.run_id, None)
+        self.claim.due_at = 0.0
+        self._nudge()
+
+    def _keep_progress(self) -> None:
+        for item in list(self.live.values()):
+            if item.ending:
+                continue
+            if not item.told_started:
+                item.told_started = self._tell_started(item.started)
+            stat = item.started.directory.log_stat()
+            if stat is not None and stat.bytes > item.log_bytes:
+                item.log_bytes = stat.bytes
+                lifecycle.mark_output(
+                    run_id=item.started.run_id,
+                    claim_token=item.started.claim_token,
+                    log_bytes=stat.bytes,
+                    at=datetime.fromtimestamp(stat.modified_at, UTC),
+                    now=clock.now(),
+                )
+
+    def _tell_started(self, item: Started) -> bool:
+        found = item.directory.read_started()
+        if found is None:
+            return False
+        lifecycle.mark_started(
+            run_id=item.run_id,
+            claim_token=item.claim_token,
+            pid=found.pid,
+            group_id=found.process_group_id,
+            log_ref=lifecycle.log_ref(item.run_id),
+            started_at=datetime.fromisoformat(found.started_at),
+        )
+        return True
+
+    def _pass_on_cancels(self) -> None:
+        """Tell the shims of runs that somebody stopped, or that were taken from this runner."""
+        followed = [item for item in self.live.values() if not item.ending and not item.cancelled]
+        if not followed:
+            return
+        rows = Run.objects.filter(pk__in=[item.started.run_id for item in followed]).values_list(
+            "pk", "status", "claim_token", "cancel_requested_at", "cancel_reason"
+        )
+        known = {row[0]: row[1:] for row in rows}
+        for item in followed:
+            status, token, requested_at, reason = known.get(item.started.run_id, ("gone", None, None, None))
+            taken = status != RunStatus.RUNNING or token != item.started.claim_token
+            if taken or requested_at is not None:
+                item.cancelled = item.started.directory.request_cancel(reason or "The run was taken from this runner")
+
+    # --- Find again --------------------------------------------------------------------------------------
+
+    def _reattach(self, runner: Runner) -> None:
+        """Take up every run this runner had claimed: end it, follow it again, or start it if nothing has (section 4)."""
+        mine = Run.objects.select_related("agent__company", "issue__project").filter(
+            runner=runner, status=RunStatus.RUNNING
+        )
+        for run in mine:
+            if run.pk in self.live or run.pk in self.starting:
+                continue
+            directory = RunDir.open(Path(settings.RUNS_ROOT), str(run.pk))
+            if directory is None or not directory.was_started():
+                log.info("run %s: was claimed but not started; starting it", run.pk)
+                self._submit_start(run)
+                continue
+            assert run.claim_token is not None
+            alive = directory.is_alive()
+            log.info("run %s: %s", run.pk, "found again" if alive else "has ended meanwhile")
+            self.live[run.pk] = Live(Started(run.pk, run.claim_token, directory, None))
+        self.orphans.due_at = 0.0
+
+    def _do_due_work(self) -> None:
+        """In a thread: what time drives, so that it happens within seconds also between the scheduler's looks."""
+        try:
+            duties.tick()
+        except DatabaseError as error:
+            log.error("due work: %s", _first_line(error))
+            connection.close()
+        except Exception:
+            log.exception("due work failed; it is tried again")
+
+
+def _pidfd(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when the process ends; None where the platform has none."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+

@@ -1,0 +1,97 @@
+"""From a claimed run to a living program."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from heartbeat import lifecycle, preparation
+from heartbeat.adapters import registry
+from heartbeat.adapters.base import ConfigError, Program, Result
+from heartbeat.models import Run
+from heartbeat.runner import rundir
+from heartbeat.runner.rundir import RunDir, Spec
+from paperclip.core import clock
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run whose shim was started, or found again: `shim` is None for one started by an earlier runner."""
+
+    run_id: UUID
+    claim_token: UUID
+    directory: RunDir
+    shim: subprocess.Popen[bytes] | None
+
+
+def start(run: Run) -> Started | None:
+    """Start the program of a claimed run; return None when it could not be, which ends the run with the reason.
+
+    A directory left by an attempt that never started its shim is made anew. Raises what the database raises.
+    """
+    assert run.claim_token is not None
+    now = clock.now()
+    try:
+        adapter = registry.get(run.agent.adapter_type)
+        assignment, warnings = preparation.assignment(run, now=now)
+        program = adapter.spec(assignment)
+        directory = _directory(run, program, preparation.secret_names(assignment))
+        for warning in warnings:
+            directory.note(f"[paperclip] {warning}")
+        return Started(run.pk, run.claim_token, directory, rundir.start_shim(directory))
+    except ConfigError as error:
+        _fail(run, str(error), error.code)
+    except OSError as error:
+        log.error("run %s could not be started: %s", run.pk, error)
+        _fail(run, _sentence(error), "spawn_failed")
+    return None
+
+
+def give_up(run: Run, error: Exception) -> None:
+    """End a claimed run that a fault of ours kept from starting, so that it cannot stay `running` for nobody."""
+    _fail(run, f"The run could not be started: {type(error).__name__}", "runner_error")
+
+
+def _directory(run: Run, program: Program, secret_names: list[str]) -> RunDir:
+    root = Path(settings.RUNS_ROOT)
+    earlier = RunDir.open(root, str(run.pk))
+    if earlier is not None and not earlier.was_started():
+        earlier.remove()
+    spec = Spec(
+        run_id=str(run.pk),
+        argv=tuple(program.argv),
+        cwd=str(program.cwd),
+        stdin=program.stdin,
+        timeout_sec=program.timeout_seconds,
+        grace_sec=program.grace_seconds,
+        max_log_bytes=settings.RUN_LOG_MAX_BYTES,
+        adapter_type=run.agent.adapter_type,
+        claim_token=str(run.claim_token),
+        mask_env=tuple(secret_names),
+    )
+    return rundir.create(root, str(run.pk), spec, program.environment)
+
+
+def _fail(run: Run, message: str, code: str) -> None:
+    assert run.claim_token is not None
+    lifecycle.finish(
+        run_id=run.pk,
+        claim_token=run.claim_token,
+        result=Result(error_message=message, error_code=code),
+        remains=lifecycle.Remains(),
+        now=clock.now(),
+    )
+
+
+def _sentence(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == 28:
+        return f"The disk is full: the run's folder cannot be written{where}. Free some space and wake the agent again"
+    return f"The run could not be started: {error.strerror or error}{where}"

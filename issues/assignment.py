@@ -1,0 +1,61 @@
+"""Who may be given an issue, and who may give it (I-33 to I-36)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from paperclip.companies import auth
+from paperclip.companies.actors import Actor
+from paperclip.companies.choices import AgentStatus, MemberStatus, PrincipalType
+from paperclip.companies.models import Agent, Member
+from paperclip.core import naming
+from paperclip.core.errors import Conflict, Forbidden, NotFound, Unprocessable
+
+
+def find_agent(company_id: UUID, reference: str) -> UUID:
+    """Return the id of the agent that a patch names by id or shortname (I-35).
+
+    Raises NotFound for none and Conflict for several. Terminated agents have no shortname any more.
+    """
+    agent_id = naming.as_field_uuid(reference)
+    if agent_id is not None:
+        return agent_id
+    key = naming.slug(reference)
+    agents = Agent.objects.filter(company_id=company_id).exclude(status=AgentStatus.TERMINATED)
+    found = [agent_id for agent_id, name in agents.values_list("id", "name") if key and naming.slug(name) == key]
+    if not found:
+        raise NotFound("Agent not found")
+    if len(found) > 1:
+        raise Conflict(f"Agent shortname '{key}' is ambiguous", details={"agentIds": [str(each) for each in found]})
+    return found[0]
+
+
+def require_assignable_agent(company_id: UUID, agent_id: UUID) -> Agent:
+    """Return the agent, or raise why it cannot be given work (I-34)."""
+    agent = Agent.objects.filter(pk=agent_id).first()
+    if agent is None:
+        raise NotFound("Assignee agent not found")
+    if agent.company_id != company_id:
+        raise Unprocessable("Assignee agent must belong to the same company")
+    if agent.status == AgentStatus.PENDING_APPROVAL:
+        raise Conflict("Cannot assign work to an agent that awaits approval")
+    if agent.status == AgentStatus.TERMINATED:
+        raise Conflict("Cannot assign work to a terminated agent")
+    return agent
+
+
+def require_assignable_user(company_id: UUID, reference: str | UUID) -> UUID:
+    """Return the id of an active member of the company; NotFound otherwise (I-34)."""
+    user_id = reference if isinstance(reference, UUID) else naming.as_field_uuid(reference)
+    active = Member.objects.filter(
+        company_id=company_id, principal_type=PrincipalType.USER, status=MemberStatus.ACTIVE, principal_id=user_id
+    )
+    if user_id is None or not active.exists():
+        raise NotFound("Assignee user not found")
+    return user_id
+
+
+def require_may_assign(actor: Actor, company_id: UUID) -> None:
+    """Raise Forbidden unless the actor may assign issues (I-36). What the product does by itself needs no grant."""
+    if (actor.is_agent or actor.is_board) and not auth.may_assign(actor, company_id):
+        raise Forbidden("Missing permission: tasks:assign")

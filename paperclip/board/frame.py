@@ -1,0 +1,91 @@
+"""What the frame around every page asks: whose company this is, which others there are, what waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from paperclip.companies.choices import CompanyStatus
+from paperclip.core.admin import scope_of
+from paperclip.governance.choices import APPROVAL_OPEN
+from paperclip.governance.models import Approval
+
+_BADGE_LIMIT = 99
+
+
+def company_name(request: HttpRequest) -> str:
+    """Return the name at the top of the sidebar."""
+    company = scope_of(request).company
+    return "Paperclip" if company is None else str(company.name)
+
+
+def company_line(request: HttpRequest) -> str:
+    """Return the small line under the company's name."""
+    company = scope_of(request).company
+    if company is None:
+        return ""
+    is_lively = company.status == CompanyStatus.ACTIVE
+    return str(company.issue_prefix) if is_lively else f"{company.issue_prefix} · {company.status}"
+
+
+def switcher(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the company switcher's entries; those with a company in their `attrs` are sent as a POST."""
+    scope = scope_of(request)
+    if scope.company is None:
+        return []
+    entries = [
+        {"title": company.name, "link": "", "icon": "domain", "attrs": {"company": company, "chosen": scope.company}}
+        for company in scope.companies
+    ]
+    return [*entries, {"title": "New company", "link": reverse("admin:companies_company_add"), "icon": "add"}]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups of the sidebar, with what waits for a person beside its name."""
+    scope = scope_of(request)
+    home = _item("Home", "home", "index")
+    if scope.company is None:
+        return [{"items": [home]}]
+    waiting = _open_approvals(request)
+    badge = {"badge": waiting, "badge_variant": "warning"} if waiting else {}
+    settings = [_item("Companies", "domain", "companies_company_changelist")]
+    if scope.is_instance_admin:
+        settings.append(_item("Runners", "dns", "heartbeat_runner_changelist"))
+    return [
+        {
+            "items": [
+                home,
+                _item("Issues", "task_alt", "issues_issue_changelist"),
+                _item("Approvals", "approval", "governance_approval_changelist", **badge),
+            ]
+        },
+        {
+            "separator": True,
+            "items": [
+                _item("Agents", "smart_toy", "companies_agent_changelist"),
+                _item("Org chart", "account_tree", "board_org"),
+                _item("Projects", "folder", "companies_project_changelist"),
+                _item("Goals", "flag", "companies_goal_changelist"),
+            ],
+        },
+        {
+            "separator": True,
+            "items": [
+                _item("Runs", "play_circle", "heartbeat_run_changelist"),
+                _item("Activity", "history", "companies_activity_changelist"),
+            ],
+        },
+        {"separator": True, "items": settings},
+    ]
+
+
+def _item(title: str, icon: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{name}"), **more}
+
+
+def _open_approvals(request: HttpRequest) -> int | str:
+    waiting = Approval.objects.filter(company_id=scope_of(request).company_id, status__in=APPROVAL_OPEN)
+    count = waiting.order_by()[: _BADGE_LIMIT + 1].count()
+    return count if count <= _BADGE_LIMIT else f"{_BADGE_LIMIT}+"

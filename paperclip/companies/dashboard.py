@@ -1,0 +1,67 @@
+"""The dashboard and the sidebar's badges, gathered from every floor (C-98, C-99).
+
+Each floor registers the pieces it can count; the answer is made of them. A piece is a fixed number of queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from paperclip.companies.choices import AgentStatus
+from paperclip.companies.models import Agent
+
+Piece = Callable[[UUID, datetime], Any]
+Badge = Callable[[UUID, datetime], int]
+
+_pieces: dict[str, Piece] = {}
+_badges: dict[str, Badge] = {}
+
+
+def register(name: str, piece: Piece) -> None:
+    """Add a piece: `piece(company_id, now)` returns the value shown under the wire name `name`.
+
+    Names of C-98: `agents` (this floor), `tasks` (issues), `costs`, `pendingApprovals`, `budgets` (governance),
+    `runActivity` (heartbeat).
+    """
+    _pieces[name] = piece
+
+
+def register_badge(name: str, badge: Badge) -> None:
+    """Add a count to the sidebar: `approvals`, `budgetAlerts` (governance), `failedRuns` (heartbeat), `joinRequests`."""
+    _badges[name] = badge
+
+
+def gather(company_id: UUID, *, now: datetime) -> dict[str, Any]:
+    """Return the dashboard of a company (C-98)."""
+    return {"companyId": company_id} | {name: piece(company_id, now) for name, piece in _pieces.items()}
+
+
+def badges(company_id: UUID, *, now: datetime) -> dict[str, int]:
+    """Return the numbers beside the sidebar's entries, `inbox` being what waits for a person (C-99)."""
+    counts = {name: badge(company_id, now) for name, badge in _badges.items()}
+    approvals, failed, joins = (counts.get(name, 0) for name in ("approvals", "failedRuns", "joinRequests"))
+    alerts = counts.get("budgetAlerts", 0)
+    if not failed and agents_piece(company_id, now)["error"]:
+        alerts += 1
+    return {
+        "inbox": approvals + failed + joins + alerts,
+        "approvals": approvals,
+        "failedRuns": failed,
+        "joinRequests": joins,
+    }
+
+
+def agents_piece(company_id: UUID, now: datetime) -> dict[str, int]:
+    """Return how many agents are ready, at work, stopped and in error; `now` plays no part."""
+    ready = Q(status__in=(AgentStatus.ACTIVE, AgentStatus.IDLE))
+    return Agent.objects.filter(company_id=company_id).aggregate(
+        active=Count("id", filter=ready),
+        running=Count("id", filter=Q(status=AgentStatus.RUNNING)),
+        paused=Count("id", filter=Q(status=AgentStatus.PAUSED)),
+        error=Count("id", filter=Q(status=AgentStatus.ERROR)),
+    )

@@ -1,0 +1,158 @@
+"""A company from its founding to its archive (C-29 to C-31)."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from paperclip.companies import activity, members, signals
+from paperclip.companies.actors import Actor
+from paperclip.companies.choices import CompanyStatus, PauseReason
+from paperclip.companies.models import Company
+from paperclip.core import naming
+from paperclip.core.errors import Conflict, NotFound
+
+FEEDBACK_TERMS = "feedback-data-sharing-v1"
+PAUSED_TEXT = "Cancelled because the company was paused"
+ARCHIVED_TEXT = "Cancelled because the company was archived"
+_NO_PREFIX = "CMP"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LONGEST_TAIL = 24
+_ROUNDS = 50
+
+
+def create(*, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Company:
+    """Found a company; the person who does becomes its owner with the owner's rights (CW-19).
+
+    `fields`: `name`, and optionally `description`, `budget_monthly_cents`, `attachment_max_bytes`.
+    """
+    with transaction.atomic():
+        company = _insert(fields, now)
+        if actor.user is not None:
+            members.join_as_owner(company_id=company.id, user=actor.user, now=now)
+        _log(company, "company.created", actor, now, {"name": company.name})
+        return company
+
+
+def update(
+    *, company: Company, fields: Mapping[str, Any], actor: Actor, now: datetime, action: str = "company.updated"
+) -> Company:
+    """Change a company. `fields` holds only what was sent, by column name.
+
+    A status of `paused` or `archived` stops its running work (CW-34). What the company has spent is computed, so a
+    figure sent for it changes nothing. Raises NotFound for a logo that does not exist.
+    """
+    if fields.get("logo_asset_id") is not None:
+        raise NotFound("Logo asset not found")
+    with transaction.atomic():
+        row = Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+        values = _plain_values(fields) | _status_values(row, fields.get("status"), now)
+        values |= _consent_values(row, fields.get("feedback_data_sharing_enabled"), actor, now)
+        Company.objects.filter(pk=row.pk).update(**values, updated_at=now)
+        _log(row, action, actor, now, {naming.camel(name): value for name, value in fields.items()})
+        return _after_status_change(row, actor, now)
+
+
+def archive(*, company: Company, actor: Actor, now: datetime) -> Company:
+    """Put a company away: its work stops, its rows stay (C-30). Archiving again changes nothing."""
+    with transaction.atomic():
+        row = Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+        values = _status_values(row, CompanyStatus.ARCHIVED, now)
+        if not values:
+            return row
+        Company.objects.filter(pk=row.pk).update(**values, updated_at=now)
+        _log(row, "company.archived", actor, now, None)
+        return _after_status_change(row, actor, now)
+
+
+def prefixes(name: str) -> Iterator[str]:
+    """Yield the issue prefixes a company called `name` may take, best first (C-29).
+
+    The first three letters of the name, then those with `A`, `AA` and so on; past a length at which nobody could
+    read an issue's name any more, with a counter in letters.
+    """
+    base = re.sub(r"[^A-Z]", "", name.upper())[:3] or _NO_PREFIX
+    yield base
+    yield from (base + "A" * length for length in range(1, _LONGEST_TAIL + 1))
+    for number in itertools.count():
+        yield base + "B" + _in_letters(number)
+
+
+def _insert(fields: Mapping[str, Any], now: datetime) -> Company:
+    for _ in range(_ROUNDS):
+        start = next(prefixes(fields["name"]))
+        taken = set(Company.objects.filter(issue_prefix__startswith=start).values_list("issue_prefix", flat=True))
+        prefix = next(candidate for candidate in prefixes(fields["name"]) if candidate not in taken)
+        try:
+            with transaction.atomic():
+                return Company.objects.create(**fields, issue_prefix=prefix, created_at=now, updated_at=now)
+        except IntegrityError as error:
+            if "issue_prefix" not in str(error):
+                raise
+            # Another company took the prefix between the look and the write.
+    raise Conflict("Too many companies of this name are being created; try again")
+
+
+def _in_letters(number: int) -> str:
+    text = ""
+    while True:
+        number, digit = divmod(number, len(_LETTERS))
+        text = _LETTERS[digit] + text
+        if number == 0:
+            return text
+        number -= 1
+
+
+def _plain_values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in ("status", "spent_monthly_cents", "logo_asset_id", "feedback_data_sharing_enabled")
+    }
+
+
+def _status_values(company: Company, status: str | None, now: datetime) -> dict[str, Any]:
+    if status is None or status == company.status:
+        return {}
+    if status == CompanyStatus.PAUSED:
+        return {"status": status, "pause_reason": PauseReason.MANUAL, "paused_at": now}
+    return {"status": status, "pause_reason": None, "paused_at": None}
+
+
+def _consent_values(company: Company, enabled: bool | None, actor: Actor, now: datetime) -> dict[str, Any]:
+    if enabled is None:
+        return {}
+    if not enabled or company.feedback_data_sharing_enabled:
+        return {"feedback_data_sharing_enabled": enabled}
+    return {
+        "feedback_data_sharing_enabled": True,
+        "feedback_data_sharing_consent_at": now,
+        "feedback_data_sharing_consent_by_user_id": actor.id,
+        "feedback_data_sharing_terms_version": FEEDBACK_TERMS,
+    }
+
+
+def _after_status_change(before: Company, actor: Actor, now: datetime) -> Company:
+    company = Company.objects.get(pk=before.pk)
+    if company.status == before.status or company.status == CompanyStatus.ACTIVE:
+        return company
+    reason = ARCHIVED_TEXT if company.status == CompanyStatus.ARCHIVED else PAUSED_TEXT
+    signals.company_stopped.send(sender=Company, company=company, reason=reason, actor=actor, now=now)
+    return company
+
+
+def _log(company: Company, action: str, actor: Actor, now: datetime, details: Mapping[str, Any] | None) -> None:
+    activity.record(
+        company_id=company.id,
+        actor=actor,
+        action=action,
+        entity_type="company",
+        entity_id=company.id,
+        details=details,
+        now=now,
+    )

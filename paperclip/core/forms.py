@@ -1,0 +1,64 @@
+"""Forms of the board: they read what a person typed and leave every rule to the verb that is called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from unfold import widgets
+
+from paperclip.core.errors import Invalid, Refusal
+
+
+class BoardForm(forms.Form):
+    """A form drawn with the theme's fields, filled from a row when one is edited."""
+
+    def __init__(self, *args: Any, scope: Any, row: Any | None = None, **kwargs: Any) -> None:
+        self.scope = scope
+        self.row = row
+        if row is not None:
+            kwargs.setdefault("initial", self.values_of(row))
+        super().__init__(*args, **kwargs)
+        self.offer()
+
+    def offer(self) -> None:
+        """Fill the choices that depend on the company; called once the fields exist."""
+
+    def values_of(self, row: Any) -> dict[str, Any]:
+        """Return what the form shows of a row that is edited."""
+        return {name: getattr(row, name) for name in self.base_fields if hasattr(row, name)}
+
+    def add_refusal(self, refusal: Refusal) -> None:
+        """Show what a verb refused: beside the field it names, or above the form."""
+        if not isinstance(refusal, Invalid):
+            self.add_error(None, refusal.message)
+            return
+        for fault in refusal.details or []:
+            name = snake(str(fault["path"][0])) if fault.get("path") else ""
+            self.add_error(name if name in self.fields else None, str(fault["message"]))
+
+
+def text(label: str, *, required: bool = True, help_text: str = "", wide: bool = False) -> forms.CharField:
+    """Return a field for one line of text, or for several when `wide`."""
+    widget = widgets.UnfoldAdminTextareaWidget() if wide else widgets.UnfoldAdminTextInputWidget()
+    return forms.CharField(label=label, required=required, help_text=help_text, widget=widget)
+
+
+def choice(label: str, choices: Any = (), *, required: bool = True, help_text: str = "") -> forms.ChoiceField:
+    """Return a field that offers `choices`."""
+    return forms.ChoiceField(
+        label=label, choices=choices, required=required, help_text=help_text, widget=widgets.UnfoldAdminSelectWidget()
+    )
+
+
+def sentence(refusal: Refusal) -> str:
+    """Return what a refusal says, with the faults of single fields named."""
+    if isinstance(refusal, Invalid):
+        faults = [f"{'.'.join(map(str, fault['path']))}: {fault['message']}" for fault in refusal.details or []]
+        return "; ".join(faults) or refusal.message
+    return refusal.message
+
+
+def snake(name: str) -> str:
+    """Return `startedAt` as `started_at`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

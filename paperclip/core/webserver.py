@@ -1,0 +1,65 @@
+"""The web server: gunicorn with threads, configured from settings.
+
+Several processes of several threads each answer requests at once; a persistent connection that waits for
+its next request occupies no thread. The application is loaded before the processes part, so they share its
+memory. Each thread keeps its database connection between requests (CONN_MAX_AGE).
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+# Longer than the pause between two requests of clients that poll, so that they stay connected.
+KEEP_ALIVE_SECONDS = 75
+# Below the time a supervisor allows for a stop.
+GRACE_SECONDS = 8
+# A worker process that has not been seen alive for so long is replaced; slow requests do not count.
+STUCK_SECONDS = 60
+
+
+class _Server(BaseApplication):
+    def __init__(self, load: Callable[[], Any], options: dict[str, Any]) -> None:
+        self._load = load
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self._load()
+
+
+def serve(load: Callable[[], Any], *, host: str, port: int, workers: int, threads: int) -> None:
+    """Serve the WSGI application that `load` returns until SIGTERM; requests in hand are finished first.
+
+    Never returns: the process exits with the server's exit code.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - gunicorn's own heartbeat files, unlinked as soon as they are made
+    options = {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": workers,
+        "threads": threads,
+        "worker_class": "gthread",
+        "preload_app": True,
+        "keepalive": KEEP_ALIVE_SECONDS,
+        "graceful_timeout": GRACE_SECONDS,
+        "timeout": STUCK_SECONDS,
+        # A disk under load must not make a live worker look stuck.
+        "worker_tmp_dir": str(memory) if memory.is_dir() else None,
+        "control_socket_disable": True,
+        "loglevel": "warning",
+        "pre_fork": _share_memory,
+    }
+    _Server(load, options).run()
+
+
+def _share_memory(server: object, worker: object) -> None:
+    """Keep the garbage collector from writing to, and thereby copying, what the processes share."""
+    gc.freeze()
