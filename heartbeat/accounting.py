@@ -7,8 +7,11 @@ from typing import Any
 
 from heartbeat.adapters.base import Result
 from heartbeat.models import Run
+from paperclip.companies import actors
 from paperclip.governance import costs
 from paperclip.governance.choices import BillingType
+
+_ACTOR = actors.system("heartbeat_service")
 
 
 def cents(result: Result) -> int:
@@ -44,19 +47,23 @@ def charge(run: Run, result: Result, *, now: datetime) -> None:
     used = usage is not None and (usage.input_tokens or usage.output_tokens or usage.cached_input_tokens)
     if not used and not cents(result):
         return
-    costs.record_run(
+    costs.record(
         company_id=run.company_id,
-        agent_id=run.agent_id,
-        run_id=run.pk,
-        issue_id=run.issue_id,
-        project_id=run.project_id,
-        provider=result.provider or "unknown",
-        biller=result.biller,
-        billing_type=result.billing_type or BillingType.UNKNOWN,
-        model=result.model or "unknown",
-        input_tokens=usage.input_tokens if usage else 0,
-        cached_input_tokens=usage.cached_input_tokens if usage else 0,
-        output_tokens=usage.output_tokens if usage else 0,
-        cost_cents=cents(result),
+        fields={
+            "agent_id": run.agent_id,
+            "heartbeat_run_id": run.pk,
+            "issue_id": run.issue_id,
+            "project_id": run.project_id,
+            "provider": result.provider or "unknown",
+            "biller": result.biller,
+            "billing_type": result.billing_type,
+            "model": result.model or "unknown",
+            "input_tokens": usage.input_tokens if usage else 0,
+            "cached_input_tokens": usage.cached_input_tokens if usage else 0,
+            "output_tokens": usage.output_tokens if usage else 0,
+            "cost_cents": cents(result),
+            "occurred_at": now,
+        },
+        actor=_ACTOR,
         now=now,
     )

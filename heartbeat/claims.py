@@ -79,7 +79,7 @@ def _candidates(full: set[UUID]) -> list[tuple[UUID, UUID]]:
 @transaction.atomic
 def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: set[UUID]) -> Run | None:
     agent = (
-        Agent.objects.select_for_update(of=("self",), skip_locked=True)
+        Agent.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
         .select_related("company")
         .filter(pk=agent_id)
         .first()
@@ -93,7 +93,7 @@ def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: 
     if run is None:
         return None
     issue = (
-        Issue.objects.select_for_update(of=("self",)).select_related("project").filter(pk=run.issue_id).first()
+        Issue.objects.select_for_update(no_key=True, of=("self",)).select_related("project").filter(pk=run.issue_id).first()
         if run.issue_id
         else None
     )
@@ -105,7 +105,7 @@ def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: 
         source=run.invocation_source,
         issue=issue,
         project=issue.project if issue is not None else None,
-        unresolved_blockers=blockers.unresolved(issue.pk) if issue is not None else (),
+        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids if issue is not None else (),
     )
     refused = gates.at_claim(facts)
     if refused is not None:

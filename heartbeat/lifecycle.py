@@ -167,10 +167,10 @@ def _locked(run_id: UUID) -> Run | None:
     if found is None:
         return None
     agent_id, issue_id = found
-    Agent.objects.select_for_update().filter(pk=agent_id).values_list("pk").first()
+    Agent.objects.select_for_update(no_key=True).filter(pk=agent_id).values_list("pk").first()
     if issue_id is not None:
-        Issue.objects.select_for_update().filter(pk=issue_id).values_list("pk").first()
-    return Run.objects.select_for_update(of=("self",)).select_related("agent").filter(pk=run_id).first()
+        Issue.objects.select_for_update(no_key=True).filter(pk=issue_id).values_list("pk").first()
+    return Run.objects.select_for_update(no_key=True, of=("self",)).select_related("agent").filter(pk=run_id).first()
 
 
 def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:

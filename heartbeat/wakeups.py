@@ -6,7 +6,7 @@ outlive a change that was undone. State of a request: docs/run-states.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -28,13 +28,14 @@ from heartbeat.context import WakeContext
 from heartbeat.gates import Facts, Refused
 from heartbeat.models import Run, WakeupRequest
 from issues import blockers, checkout
-from issues import lifecycle as issue_lifecycle
+from issues import reopening
 from issues.choices import CLOSED
 from issues.models import Issue
 from paperclip.companies import actors
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import ActorType
 from paperclip.companies.models import Agent
+from paperclip.core import jsonable
 from paperclip.core.errors import NotFound
 
 QUEUE_CHANNEL = "paperclip_runs"
@@ -107,7 +108,7 @@ def promote_deferred(*, issue_id: UUID, now: datetime) -> Run | None:
         .order_by("requested_at", "id")
     )
     issue = Issue.objects.select_related("project").get(pk=issue_id)
-    for request in waiting.select_for_update(of=("self",)):
+    for request in waiting.select_for_update(no_key=True, of=("self",)):
         context = contexts.read((request.payload or {}).get(_CONTEXT_KEY))
         facts = Facts(
             agent=request.agent,
@@ -116,7 +117,7 @@ def promote_deferred(*, issue_id: UUID, now: datetime) -> Run | None:
             source=request.source,
             issue=issue,
             project=issue.project,
-            unresolved_blockers=blockers.unresolved(issue.pk),
+            unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids,
         )
         refused = gates.at_enqueue(facts)
         if refused is not None:
@@ -138,7 +139,7 @@ def _reopened(issue: Issue, request: WakeupRequest, context: WakeContext, *, now
     if issue.status not in CLOSED or not context.comment_ids or not speaks:
         return context
     closed_as = issue.status
-    issue_lifecycle.reopen_for_waiting_comment(issue=issue, actor=actors.system("heartbeat"), now=now)
+    reopening.for_waiting_comment(issue=issue, actor=actors.system("heartbeat"), now=now)
     return context.with_more(reopenedFrom=closed_as)
 
 
@@ -160,7 +161,7 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
         source=call.source,
         issue=issue,
         project=issue.project if issue is not None else None,
-        unresolved_blockers=blockers.unresolved(issue.pk) if issue is not None else (),
+        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids if issue is not None else (),
         has_active_run=active is not None,
     )
     request = _request(agent, call, issue, actor=actor, now=now)
@@ -169,7 +170,7 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
         return _refuse(request, refused, now=now)
     if facts.unresolved_blockers:
         context = context.with_more(
-            dependencyBlockedInteraction=True, **blockers.unresolved_context(facts.unresolved_blockers)
+            dependencyBlockedInteraction=True, **_blocker_context(facts.unresolved_blockers)
         )
     if issue is None:
         return _join_or_queue_free(request, context, facts, now=now)
@@ -181,11 +182,20 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
     return _defer(request, context, issue, now=now)
 
 
+def _blocker_context(unresolved: Sequence[UUID]) -> dict[str, Any]:
+    """What a wake that passes a blocked issue is told of the blockers (H-47)."""
+    return {
+        "unresolvedBlockerIssueIds": [str(issue_id) for issue_id in unresolved],
+        "unresolvedBlockerCount": len(unresolved),
+        "unresolvedBlockerSummaries": jsonable.plain(blockers.summaries(unresolved)),
+    }
+
+
 def _locked_issue(agent: Agent, context: WakeContext) -> Issue | None:
     if context.issue_uuid is None:
         return None
     return (
-        Issue.objects.select_for_update(of=("self",))
+        Issue.objects.select_for_update(no_key=True, of=("self",))
         .select_related("project")
         .filter(pk=context.issue_uuid, company_id=agent.company_id)
         .first()
@@ -194,7 +204,7 @@ def _locked_issue(agent: Agent, context: WakeContext) -> Issue | None:
 
 def _active_run(issue: Issue, *, now: datetime) -> Run | None:
     """Return the live run of the issue, dropping what may not stand for it any more (H-45, H-46)."""
-    run = Run.objects.select_for_update().filter(issue_id=issue.pk, status__in=RUN_LIVE).first()
+    run = Run.objects.select_for_update(no_key=True).filter(issue_id=issue.pk, status__in=RUN_LIVE).first()
     if run is None:
         return None
     if run.status != RunStatus.SCHEDULED_RETRY:
@@ -277,7 +287,7 @@ def _join(request: WakeupRequest, run: Run, context: WakeContext, *, reason: str
 def _defer(request: WakeupRequest, context: WakeContext, issue: Issue, *, now: datetime) -> Outcome:
     """Keep the wake until the issue's run has ended: one row per agent and issue (H-52)."""
     waiting = (
-        WakeupRequest.objects.select_for_update()
+        WakeupRequest.objects.select_for_update(no_key=True)
         .filter(agent=request.agent, issue=issue, status=WakeupStatus.DEFERRED)
         .first()
     )
@@ -303,12 +313,12 @@ def _defer(request: WakeupRequest, context: WakeContext, issue: Issue, *, now: d
 def _join_or_queue_free(request: WakeupRequest, context: WakeContext, facts: Facts, *, now: datetime) -> Outcome:
     """A wake without an issue joins the agent's live run of the same task, else gets a run of its own (H-55)."""
     # Two such wakes at once must see each other: the agent's row is the meeting point.
-    Agent.objects.select_for_update().filter(pk=facts.agent.pk).first()
-    live = Run.objects.select_for_update().filter(
+    Agent.objects.select_for_update(no_key=True).filter(pk=facts.agent.pk).first()
+    live = Run.objects.select_for_update(no_key=True).filter(
         agent=facts.agent, issue__isnull=True, status__in=RUN_LIVE, task_key=context.task_key
     )
     if context.task_key is None:
-        live = Run.objects.select_for_update().filter(
+        live = Run.objects.select_for_update(no_key=True).filter(
             agent=facts.agent, issue__isnull=True, status__in=RUN_LIVE, task_key__isnull=True
         )
     by_status = {run.status: run for run in live.order_by("created_at")}

@@ -61,14 +61,15 @@ def acquire(
         waiting = blockers.readiness(issue.pk).unresolved_blocker_issue_ids
         if waiting:
             raise blockers.refusal(waiting)
+        if _holds_already(issue, agent_id, run_id):
+            return issue
         if issue.assignee_user_id is not None and not actor.is_board:
             raise _conflict(issue)
-        if _take(issue, agent, run_id, expected_statuses, now) or _adopt(issue, agent, run_id, now):
-            trail.record(issue, "issue.checked_out", actor=actor, now=now, details={"agentId": agent_id})
-            trail.touch(issue, now=now)
-            _call_holder(issue, agent_id, actor, now)
-        elif not _holds_already(issue, agent_id, run_id):
+        if not (_take(issue, agent, run_id, expected_statuses, now) or _adopt(issue, agent, run_id, now)):
             raise _conflict(issue)
+        trail.record(issue, "issue.checked_out", actor=actor, now=now, details={"agentId": agent_id})
+        trail.touch(issue, now=now)
+        _call_holder(issue, agent_id, actor, now)
     return issue
 
 

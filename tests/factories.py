@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
+from heartbeat.models import Run, Runner
 from issues.models import Comment, Issue, Relation
 from paperclip.companies import tokens
 from paperclip.companies.choices import ROLE_GRANTS, MemberRole, PrincipalType
@@ -94,3 +96,27 @@ def project(place: Company, **fields: Any) -> Project:
 
 def goal(place: Company, **fields: Any) -> Goal:
     return Goal.objects.create(**{"company": place, "title": f"Goal {next(_numbers)}"} | fields)
+
+
+def runner(**fields: Any) -> Runner:
+    """A runner whose lease holds for an hour."""
+    now = clock.now()
+    lease = {"last_seen_at": now, "lease_expires_at": now + timedelta(hours=1)}
+    return Runner.objects.create(
+        **{"name": f"runner-{next(_numbers)}", "host": "test", "pid": 1, "capacity": 8} | lease | fields
+    )
+
+
+def run(who: Agent, **fields: Any) -> Run:
+    """A stored run, `running` unless told otherwise; a running one is claimed by a runner of its own."""
+    now = clock.now()
+    fields.setdefault("status", "running")
+    if fields["status"] == "running":
+        fields.setdefault("claim_token", uuid.uuid4())
+        fields.setdefault("started_at", now)
+        if "runner" not in fields:
+            fields["runner"] = runner()
+    if fields.get("issue") is not None:
+        fields.setdefault("context_snapshot", {"issueId": str(fields["issue"].pk), "taskKey": str(fields["issue"].pk)})
+        fields.setdefault("task_key", str(fields["issue"].pk))
+    return Run.objects.create(**{"company": who.company, "agent": who} | fields)

@@ -55,7 +55,10 @@ class ShimAlive(RunDirError):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What to run: no secrets, those go into the environment. `timeout_sec` 0 is no limit."""
+    """What to run: no secrets, those go into the environment. `timeout_sec` 0 is no limit.
+
+    `mask_env` names the variables whose values must not appear in the log; `notes` open the log.
+    """
 
     run_id: str
     argv: tuple[str, ...]
@@ -66,6 +69,8 @@ class Spec:
     max_log_bytes: int
     adapter_type: str
     claim_token: str
+    mask_env: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,6 +339,8 @@ class RunDir:
                 max_log_bytes=_count(record, "maxLogBytes"),
                 adapter_type=_text(record, "adapterType"),
                 claim_token=_text(record, "claimToken"),
+                mask_env=tuple(record.get("maskEnv", ())),
+                notes=tuple(record.get("notes", ())),
             )
 
     def read_started(self) -> Started | None:

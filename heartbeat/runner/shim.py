@@ -53,6 +53,8 @@ PID_FILE = "shim.pid"
 ALIVE_FILE = "alive"
 STARTED_FILE = "started.json"
 LOG_FILE = "log.ndjson"
+SECRET_MARKER = "***REDACTED***"
+SECRET_MIN_LENGTH = 8
 EXIT_FILE = "exit.json"
 CANCEL_FILE = "cancel"
 RESERVE_FILE = "reserve"
@@ -196,7 +198,8 @@ class Log:
     by more than that tail and the few lines the shim says itself.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, secrets: "Sequence[str]" = ()) -> None:
+        self.secrets = secrets
         self.fd = os.open(LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         self.max_bytes = max_bytes
         self.size = 0
@@ -262,6 +265,8 @@ class Log:
     def _line(self, ts: str, stream: str, data: bytes) -> bytes:
         # PostgreSQL text cannot hold NUL, and excerpts of the log end up there.
         chunk = data.decode("utf-8", "replace").replace("\0", "\ufffd")
+        for secret in self.secrets:
+            chunk = chunk.replace(secret, SECRET_MARKER)
         return f'{{"ts":"{ts}","stream":"{stream}","chunk":{quote(chunk)}}}\n'.encode()
 
     def _append(self, lines: bytes) -> bool:
@@ -355,6 +360,15 @@ def read_spec() -> "dict[str, Any]":
     if not isinstance(spec, dict) or spec.get("version") != VERSION:
         raise unusable(SPEC_FILE, f"not of version {VERSION}")
     return spec
+
+
+def secret_values(spec: "Mapping[str, Any]", env: "Mapping[str, str]") -> "list[str]":
+    """Return what the log must not show: the values of the variables the spec names, longest first.
+
+    Short values are left, for they would eat ordinary words.
+    """
+    values = {env[name] for name in spec.get("maskEnv", ()) if len(env.get(name, "")) >= SECRET_MIN_LENGTH}
+    return sorted(values, key=len, reverse=True)
 
 
 def unusable(name: str, why: str) -> StartError:
@@ -554,7 +568,7 @@ class Shim:
         try:
             env = take_environment()
             spec = read_spec()
-            self._take_charge(spec)
+            self._take_charge(spec, env)
             # The parent writes the cancel file first and looks for the pid file second, the shim does the
             # reverse: whichever comes late sees the other's, so no cancellation falls between.
             if os.path.exists(CANCEL_FILE):
@@ -568,7 +582,7 @@ class Shim:
         self._end_leftovers()
         self._drain()
 
-    def _take_charge(self, spec: "dict[str, Any]") -> None:
+    def _take_charge(self, spec: "dict[str, Any]", env: "Mapping[str, str]") -> None:
         """Make ready to be signalled and to log, then say which process to signal."""
         wake, wake_end = os.pipe()
         os.set_blocking(wake, False)
@@ -580,7 +594,7 @@ class Shim:
         self._listen(wake, select.POLLIN, lambda: self._on_signals(wake))
         self.grace_seconds = max(1.0, spec["graceSec"])
         try:
-            self.log = Log(spec["maxLogBytes"])
+            self.log = Log(spec["maxLogBytes"], secret_values(spec, env))
             write_atomically(PID_FILE, {"pid": os.getpid(), "startedAt": now_text(), "bootId": boot_id()})
         except OSError as error:
             reason = reason_of(error)
@@ -590,6 +604,8 @@ class Shim:
     def _start(self, spec: "dict[str, Any]", env: "Mapping[str, str]") -> None:
         """Start the agent program and record that it runs."""
         argv, cwd = spec["argv"], spec["cwd"]
+        for note in spec.get("notes", ()):
+            self._note(note)
         check_cwd(cwd)
         program = find_program(argv[0] if argv else "", cwd, env.get("PATH") or os.defpath)
         self.is_subreaper = become_subreaper()

@@ -42,9 +42,7 @@ def start(run: Run) -> Started | None:
         adapter = registry.get(run.agent.adapter_type)
         assignment, warnings = preparation.assignment(run, now=now)
         program = adapter.spec(assignment)
-        directory = _directory(run, program, preparation.secret_names(assignment))
-        for warning in warnings:
-            directory.note(f"[paperclip] {warning}")
+        directory = _directory(run, program, preparation.secret_names(assignment), warnings)
         return Started(run.pk, run.claim_token, directory, rundir.start_shim(directory))
     except ConfigError as error:
         _fail(run, str(error), error.code)
@@ -59,7 +57,7 @@ def give_up(run: Run, error: Exception) -> None:
     _fail(run, f"The run could not be started: {type(error).__name__}", "runner_error")
 
 
-def _directory(run: Run, program: Program, secret_names: list[str]) -> RunDir:
+def _directory(run: Run, program: Program, secret_names: list[str], notes: tuple[str, ...]) -> RunDir:
     root = Path(settings.RUNS_ROOT)
     earlier = RunDir.open(root, str(run.pk))
     if earlier is not None and not earlier.was_started():
@@ -75,6 +73,7 @@ def _directory(run: Run, program: Program, secret_names: list[str]) -> RunDir:
         adapter_type=run.agent.adapter_type,
         claim_token=str(run.claim_token),
         mask_env=tuple(secret_names),
+        notes=notes,
     )
     return rundir.create(root, str(run.pk), spec, program.environment)
 

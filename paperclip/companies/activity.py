@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from paperclip.companies.actors import Actor
 from paperclip.companies.models import Activity
-from paperclip.core import clock, redaction
+from paperclip.core import jsonable, redaction
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
+
+_written = threading.local()
 
 
 def record(
@@ -36,19 +39,7 @@ def record(
         entity_id=str(entity_id),
         agent_id=actor.agent_id,
         run_id=run_id or actor.run_id,
-        details=_jsonable(redaction.data(details)) if details else None,
+        details=jsonable.plain(redaction.data(details)) if details else None,
         created_at=now,
     )
 
-
-def _jsonable(value: Any) -> Any:
-    """Turn ids and times into text, so that details may be given as they are at hand."""
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_jsonable(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if isinstance(value, datetime):
-        return clock.iso(value)
-    return str(value)

@@ -12,8 +12,8 @@ from django.db import transaction
 
 from paperclip.companies import activity, auth
 from paperclip.companies.actors import Actor
-from paperclip.companies.choices import ROLE_GRANTS, MemberRole, MemberStatus, Permission, PrincipalType
-from paperclip.companies.models import Company, Grant, Member, User
+from paperclip.companies.choices import ROLE_GRANTS, AgentRole, MemberRole, MemberStatus, Permission, PrincipalType
+from paperclip.companies.models import Agent, Company, Grant, Member, User
 from paperclip.core.errors import Conflict
 
 _KEPT = object()
@@ -164,6 +164,57 @@ def access_of(actor: Actor, company_id: UUID) -> dict[str, Any]:
         "canManageMembers": may(Permission.USERS_MANAGE_PERMISSIONS),
         "canInviteUsers": may(Permission.USERS_INVITE),
         "canApproveJoinRequests": may(Permission.JOINS_APPROVE),
+    }
+
+
+def agent_access(agent: Agent) -> dict[str, Any]:
+    """Return what an agent may do and where that comes from (C-40)."""
+    principal = {"company_id": agent.company_id, "principal_type": PrincipalType.AGENT, "principal_id": agent.id}
+    membership = Member.objects.filter(**principal).first()
+    grants = list(Grant.objects.filter(**principal).order_by("permission_key"))
+    is_active = membership is not None and membership.status == MemberStatus.ACTIVE
+    if agent.role == AgentRole.CEO:
+        source = "ceo_role"
+    elif agent.can_create_agents:
+        source = "agent_creator"
+    elif is_active and any(grant.permission_key == Permission.TASKS_ASSIGN for grant in grants):
+        source = "explicit_grant"
+    else:
+        source = "none"
+    return {
+        "canAssignTasks": source != "none",
+        "taskAssignSource": source,
+        "membership": membership_fields(membership) if membership is not None else None,
+        "grants": [grant_fields(grant) for grant in grants],
+    }
+
+
+def membership_fields(member: Member) -> dict[str, Any]:
+    """Return a membership under its wire names (C-32)."""
+    return {
+        "id": member.id,
+        "companyId": member.company_id,
+        "principalType": member.principal_type,
+        "principalId": member.principal_id,
+        "status": member.status,
+        "membershipRole": member.membership_role,
+        "createdAt": member.created_at,
+        "updatedAt": member.updated_at,
+    }
+
+
+def grant_fields(grant: Grant) -> dict[str, Any]:
+    """Return a grant under its wire names (C-33)."""
+    return {
+        "id": grant.id,
+        "companyId": grant.company_id,
+        "principalType": grant.principal_type,
+        "principalId": grant.principal_id,
+        "permissionKey": grant.permission_key,
+        "scope": grant.scope,
+        "grantedByUserId": grant.granted_by_user_id,
+        "createdAt": grant.created_at,
+        "updatedAt": grant.updated_at,
     }
 
 

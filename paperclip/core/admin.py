@@ -414,7 +414,7 @@ class BoardModelAdmin(ModelAdmin):
             except Refusal as refusal:
                 form.add_refusal(refusal)
             else:
-                return HttpResponseRedirect(self.row_url(saved))
+                return self.after_create(request, saved) if row is None else HttpResponseRedirect(self.row_url(saved))
         context = {
             **self.admin_site.each_context(request),
             "title": page.title,
@@ -428,6 +428,10 @@ class BoardModelAdmin(ModelAdmin):
     def create(self, request: HttpRequest, values: dict[str, Any]) -> Any:
         """Make a row of validated `values` through its verb and return it."""
         raise NotImplementedError
+
+    def after_create(self, request: HttpRequest, row: Any) -> HttpResponse:
+        """Lead to the page of what was made."""
+        return HttpResponseRedirect(self.row_url(row))
 
     def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Any:
         """Change a row through its verb and return it."""

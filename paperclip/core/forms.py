@@ -24,6 +24,12 @@ class BoardForm(forms.Form):
     def offer(self) -> None:
         """Fill the choices that depend on the company; called once the fields exist."""
 
+    def set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+        """Offer `choices` in the field `name`."""
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what the form shows of a row that is edited."""
         return {name: getattr(row, name) for name in self.base_fields if hasattr(row, name)}

@@ -335,7 +335,7 @@ def _bring_up(place: _Place, account: pwd.struct_passwd | None, *, durable: bool
 def _prepare(place: _Place, account: pwd.struct_passwd | None, *, durable: bool) -> None:
     if account is not None:
         _open_programs(account)
-    _remove_stale_pid(place)
+    _remove_stale_pids(place)
     if not place.data.exists():
         _make_cluster(place, account, durable=durable)
     _refuse_other_version(place)
@@ -400,15 +400,16 @@ def _write(path: Path, text: str, account: pwd.struct_passwd | None) -> None:
     new.replace(path)
 
 
-def _remove_stale_pid(place: _Place) -> None:
-    """Remove a pid file whose server is gone: its number may by now be a stranger's, which stops a start."""
-    main = _main_process(place)
-    if main is not None:
-        raise PostgresError(
-            f"Another database server (process {main.pid}) holds {place.data} and does not answer on "
-            f"{place.socket_folder}: stop it first."
-        )
-    (place.data / "postmaster.pid").unlink(missing_ok=True)
+def _remove_stale_pids(place: _Place) -> None:
+    """Remove what a dead server left: its number may by now be a stranger's, which would stop a start."""
+    for file in (place.data / "postmaster.pid", place.socket_folder / f".s.PGSQL.{PORT}.lock"):
+        server = _server_named_in(file, place)
+        if server is not None:
+            raise PostgresError(
+                f"Another database server (process {server.pid}) holds {place.data} and does not answer on "
+                f"{place.socket_folder}: stop it first."
+            )
+        file.unlink(missing_ok=True)
 
 
 def _launch(place: _Place, account: pwd.struct_passwd | None, held: int) -> None:
@@ -473,10 +474,13 @@ def _names(connection: psycopg.Connection) -> frozenset[str]:
 
 
 def _main_process(place: _Place) -> psutil.Process | None:
-    """The server's main process, proved: a PostgreSQL that works inside our data folder."""
+    return _server_named_in(place.data / "postmaster.pid", place)
+
+
+def _server_named_in(file: Path, place: _Place) -> psutil.Process | None:
+    """The process whose number `file` holds, if it is proved to be a server at work in our data folder."""
     try:
-        pid = int((place.data / "postmaster.pid").read_text().split("\n", 1)[0])
-        process = psutil.Process(pid)
+        process = psutil.Process(int(file.read_text().split("\n", 1)[0]))
         if process.name().startswith("postgres") and Path(process.cwd()) == place.data:
             return process
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):

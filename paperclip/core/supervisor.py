@@ -242,7 +242,9 @@ class Supervisor:
     def _start(self, job: Part | Chore) -> None:
         read, write = os.pipe()
         os.set_blocking(read, False)
-        process = multiprocessing.get_context("fork").Process(target=self._be, args=(job, read, write), name=job.name)
+        process = multiprocessing.get_context("fork").Process(
+            target=self._be, args=(job, read, write), name=job.name
+        )
         # A stop that arrives before the child has its own handlers must wait, not be lost in ours.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:

@@ -2,9 +2,9 @@
 
 A script of its own, run as `python -I -S undertaker.py GRACE_SECONDS` in a session of its own, with the
 standard library only. Its standard input is a pipe whose other end only the supervisor holds: lines `+N`
-and `-N` tell which process groups live. When the pipe closes, the groups still on the list get SIGTERM for
-their first process, and SIGKILL as a whole after the grace. A group number stays taken while any member
-lives, so workers whose parent is already dead are found as well.
+and `-N` tell which process groups live. When the pipe closes, the first process of each group on the list
+gets SIGTERM, and the whole group SIGKILL once that process is gone, or the grace is over. A group number
+stays taken while any member lives, so workers whose parent is already dead are found as well.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ def main(grace_seconds: float) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(group, signal.SIGTERM)
     deadline = time.monotonic() + grace_seconds
-    while any(_lives(group) for group in groups) and time.monotonic() < deadline:
+    while groups:
+        late = time.monotonic() > deadline
+        for group in [each for each in groups if late or not _main_process_lives(each)]:
+            _kill(group)
+            groups.discard(group)
         time.sleep(POLL_SECONDS)
-    for group in groups:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
 
 
 def _listen() -> set[int]:
@@ -45,12 +46,20 @@ def _listen() -> set[int]:
     return groups
 
 
-def _lives(group: int) -> bool:
+def _main_process_lives(group: int) -> bool:
     try:
-        os.killpg(group, 0)
+        os.kill(group, 0)
     except ProcessLookupError:
         return False
+    # Nobody may have collected it yet: where Linux tells, a zombie counts as dead.
+    with contextlib.suppress(FileNotFoundError), open(f"/proc/{group}/stat", encoding="utf-8") as file:  # noqa: PTH123
+        return file.read().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -165,7 +165,8 @@ class TestPidFile:
             "1 1",
             "ready",
         ]
-        (home / "postgres/data/postmaster.pid").write_text("".join(f"{line}\n" for line in lines))
+        for name in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):
+            (home / "postgres" / name).write_text("".join(f"{line}\n" for line in lines))
         yield process
         process.kill()
         process.wait()

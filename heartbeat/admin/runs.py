@@ -1,0 +1,238 @@
+"""The list of runs and the page of one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from heartbeat import lifecycle, wakeups, words
+from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, RunStatus
+from heartbeat.models import Run, RunEvent
+from paperclip.companies import rights
+from paperclip.companies.models import Agent, User
+from paperclip.core import clock, forms, fragments, links, naming
+from paperclip.core.admin import BoardModelAdmin, Heading, ScopedFilter, scope_of
+from paperclip.core.errors import Conflict, Refusal
+from paperclip.core.links import Link
+
+EVENTS_SHOWN = 200
+_CHAIN_AT_MOST = 12
+# What no list of runs loads: logs, contexts and results are wide.
+WIDE = (
+    "context_snapshot", "result_json", "stdout_excerpt", "stderr_excerpt", "log_ref", "log_sha256", "external_run_id",
+)  # fmt: skip
+
+
+class RunAgentFilter(ScopedFilter):
+    """Whose runs."""
+
+    title = "agent"
+    parameter_name = "agent"
+    model = Agent
+    field = "agent_id"
+
+    def choose(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the agents by name."""
+        return rows.only("id", "name").order_by("name")
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    """Live, good or bad."""
+
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """Return the outcomes."""
+        return [("live", "Live"), ("succeeded", "Succeeded"), ("failed", "Failed or timed out"), ("cancelled", "Cancelled")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the runs with that outcome."""
+        statuses = {
+            "live": RUN_LIVE,
+            "succeeded": (RunStatus.SUCCEEDED,),
+            "failed": (RunStatus.FAILED, RunStatus.TIMED_OUT),
+            "cancelled": (RunStatus.CANCELLED,),
+        }.get(self.value() or "")
+        return queryset if statuses is None else queryset.filter(status__in=statuses)
+
+
+@admin.register(Run)
+class RunAdmin(BoardModelAdmin):
+    """Heartbeat runs, named by what they did."""
+
+    board_name = "run"
+    icon = "play_circle"
+    row_template = "heartbeat/run_row.html"
+    page_template = "heartbeat/run_page.html"
+    empty_title = "No agent has run yet"
+    empty_text = "Assign an issue to an agent, or press Wake on an agent's page: the run appears here within a second."
+    headings = (
+        Heading("Run", css="grow"),
+        Heading("Status", "status"),
+        Heading("Why"),
+        Heading("Took", css="num"),
+        Heading("When", "created_at", css="time"),
+        Heading("", css="act"),
+    )
+    deferred = WIDE
+    list_filter = (OutcomeFilter, RunAgentFilter, "invocation_source")
+    list_select_related = ("agent", "issue", "wakeup_request")
+    deeds = {"cancel": "cancel"}
+
+
+    def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
+        """Return the addresses beside those every page has."""
+        return (
+            ("<str:object_id>/part/<slug:part>/", "heartbeat_run_part", self.part_view),
+            ("wake/<str:agent_id>/", "heartbeat_wake", self.wake_view),
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the company's runs, without what their issue and request carry beside their names."""
+        return super().get_queryset(request).defer(*self.deferred, *_narrow())
+
+    def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
+        """Return runs with all their page names."""
+        related = ("agent", "issue", "wakeup_request", "runner")
+        return self.rows_of(request, company_ids).select_related(*related).defer(*_narrow())
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Put on each run what it did and why."""
+        super().prepare_rows(request, rows)
+        told = words.tell(rows)
+        for row in rows:
+            row.told = told[row.pk]
+            row.is_live = row.status in RUN_LIVE
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return the run's chain, facts and events; the log is read by the page itself."""
+        self.prepare_rows(request, [row])
+        return {
+            "title": f"{row.agent.name} on {row.issue.identifier}" if row.issue else row.agent.name,
+            "followup": words.followup(row),
+            "chain": self._chain(row),
+            "caused_by": _cause(row),
+            "events": list(RunEvent.objects.filter(run=row).order_by("-seq").defer("payload")[:EVENTS_SHOWN])[::-1],
+            "context": row.context_snapshot,
+            "log_url": f"/api/heartbeat-runs/{row.pk}/log",
+            "head_url": reverse("admin:heartbeat_run_part", args=[row.pk, "head"]),
+            "events_url": reverse("admin:heartbeat_run_part", args=[row.pk, "events"]),
+            "is_over": row.status in RUN_TERMINAL,
+        }
+
+    def part_view(self, request: HttpRequest, object_id: str, part: str, **_: Any) -> HttpResponse:
+        """Return the part of a run's page that changes while it is live; polling stops at its end."""
+        row = self.find(request, object_id)
+        if part not in ("head", "events"):
+            raise Http404("There is no such part.")
+        context = {
+            "row": row,
+            "may_write": self.has_change_permission(request, row),
+            "deed_url": self.deed_url,
+            **self.page_context(request, row),
+        }
+        return fragments.answer(request, f"heartbeat/run_{part}.html", context, is_final=row.status in RUN_TERMINAL)
+
+    def wake_view(self, request: HttpRequest, agent_id: str, **_: Any) -> HttpResponse:
+        """Call an agent by hand, with a reason and a prompt."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        scope = scope_of(request)
+        pk = naming.as_field_uuid(agent_id)
+        agent = None if pk is None else Agent.objects.filter(pk=pk, company_id__in=scope.company_ids).first()
+        if agent is None or agent.company_id not in scope.writable:
+            raise Http404("There is no such agent.")
+        try:
+            outcome = self._wake(request, agent)
+        except Refusal as refusal:
+            messages.error(request, forms.sentence(refusal))
+        else:
+            if outcome.run is not None:
+                return HttpResponseRedirect(self.row_url(outcome.run))
+            messages.warning(request, outcome.refused.message if outcome.refused else "The call waits for its turn.")
+        return HttpResponseRedirect(reverse("admin:companies_agent_change", args=[agent.pk]))
+
+    def _wake(self, request: HttpRequest, agent: Agent) -> wakeups.Outcome:
+        actor = scope_of(request).actor
+        rights.require_agent_manager(actor, agent.company_id)
+        reason = request.POST.get("reason", "").strip() or None
+        prompt = request.POST.get("prompt", "").strip()
+        call = wakeups.manual(reason, {"prompt": prompt} if prompt else None)
+        return wakeups.enqueue(
+            agent_id=agent.pk, company_id=agent.company_id, call=call, actor=actor, now=clock.now()
+        )
+
+    def cancel(self, request: HttpRequest, row: Run) -> str:
+        """Stop the run for good."""
+        if row.status not in RUN_LIVE:
+            raise Conflict("The run has already ended")
+        actor = scope_of(request).actor
+        now = clock.now()
+        reason = request.POST.get("reason", "").strip() or f"Stopped by {actor.user.display_name}"
+        if (run := lifecycle.cancel(run_id=row.pk, reason=reason, actor=actor, now=now)) is not None:
+            lifecycle.record_cancel(run, actor=actor, source="board", now=now)
+        return "The run is being stopped."
+
+    def _chain(self, row: Run) -> list[Run]:
+        """Return the run with those it retries and those that retry it, oldest first."""
+        chain = [row]
+        while len(chain) < _CHAIN_AT_MOST and chain[0].retry_of_run_id is not None:
+            earlier = self._light().filter(pk=chain[0].retry_of_run_id).first()
+            if earlier is None:
+                break
+            chain.insert(0, earlier)
+        while len(chain) < _CHAIN_AT_MOST and (later := self._light().filter(retry_of_run=chain[-1]).first()):
+            chain.append(later)
+        for run in chain:
+            run.followup_line = words.followup(run)  # type: ignore[attr-defined]
+        return chain if len(chain) > 1 else []
+
+    def _light(self) -> QuerySet[Run]:
+        return Run.objects.defer(*WIDE)
+
+
+def _narrow() -> tuple[str, ...]:
+    return (
+        *(f"agent__{name}" for name in ("adapter_config", "runtime_config", "metadata", "permissions", "capabilities")),
+        *(f"issue__{name}" for name in ("description", "execution_policy", "execution_state")),
+        "wakeup_request__payload",
+    )
+
+
+def _cause(row: Run) -> str:
+    """Return who called the run."""
+    request = row.wakeup_request
+    if request is None or request.requested_by_actor_id is None:
+        return ""
+    actor_id = naming.as_field_uuid(request.requested_by_actor_id)
+    if request.requested_by_actor_type == "user":
+        person = User.objects.filter(pk=actor_id).first()
+        return person.display_name if person else "a person"
+    if request.requested_by_actor_type == "agent":
+        agent = Agent.objects.filter(pk=actor_id, company_id=row.company_id).only("name").first()
+        return agent.name if agent else "an agent"
+    return "Paperclip"
+
+
+def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
+    rows = Run.objects.filter(company_id=company_id, pk__in=ids).select_related("agent", "issue")
+    rows = rows.only("id", "status", "agent__name", "issue__identifier")
+    return {
+        row.pk: Link(
+            f"{row.agent.name} on {row.issue.identifier}" if row.issue else f"run of {row.agent.name}",
+            reverse("admin:heartbeat_run_change", args=[row.pk]),
+            row.get_status_display(),
+        )
+        for row in rows
+    }
+
+
+links.register("heartbeat_run", _links)

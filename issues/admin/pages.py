@@ -1,0 +1,212 @@
+"""The list of issues and the page of one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from issues import comments, lifecycle
+from issues.admin import filters
+from issues.admin.forms import IssueForm, assignee_choices, assignee_fields, project_choices, status_choices
+from issues.choices import CLOSED, IssuePriority
+from issues.models import Comment, Issue, IssueDocument, Relation
+from paperclip.companies import told
+from paperclip.companies.models import Activity
+from paperclip.core import clock, links, naming, panels
+from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
+from paperclip.core.errors import BadRequest
+from paperclip.core.links import Link
+
+_COMMENTS_SHOWN = 200
+_CHILDREN_SHOWN = 100
+_ACTIVITY_SHOWN = 40
+_CHANGED_ON_PAGE = ("title", "description", "status", "priority", "assignee", "project")
+
+
+@admin.register(Issue)
+class IssueAdmin(BoardModelAdmin):
+    """Tickets: the work that people write and agents take."""
+
+    board_name = "issue"
+    icon = "task_alt"
+    row_template = "issues/issue_row.html"
+    page_template = "issues/issue_page.html"
+    form_class = IssueForm
+    may_add = True
+    empty_title = "No issues here"
+    empty_text = "An issue says what is wanted. Assign it to an agent and the agent is woken."
+    headings = (
+        Heading("Issue", "issue_number", css="grow"),
+        Heading("Status", "status"),
+        Heading("Assignee"),
+        Heading("Project"),
+        Heading("Updated", "last_activity_at", css="time"),
+    )
+    deferred = (
+        "description", "assignee_adapter_overrides", "execution_policy", "execution_state",
+        "execution_workspace_settings", "monitor_notes",
+    )  # fmt: skip
+    list_filter = (
+        filters.ViewFilter,
+        "status",
+        "priority",
+        filters.AssigneeFilter,
+        filters.ProjectFilter,
+        filters.LabelFilter,
+    )
+    list_select_related = ("assignee_agent", "assignee_user", "project")
+    search_fields = ("title",)
+    search_help_text = "Search issues"
+    ordering = ("-last_activity_at",)
+    deeds = {"update": "change", "comment": "comment"}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the issues that are not hidden, with their labels."""
+        rows = super().get_queryset(request).filter(hidden_at__isnull=True)
+        return rows.prefetch_related("label_links__label")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the issues that match, as the interface's search finds them."""
+        company_id = scope_of(request).company_id
+        if not search_term.strip() or company_id is None:
+            return queryset, False
+        named = Q(title__icontains=search_term) | Q(identifier__iexact=search_term.strip())
+        return queryset.filter(named), False
+
+    def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
+        """Return issues with all the page names of them."""
+        related = (
+            "assignee_agent", "assignee_user", "project", "goal", "parent", "created_by_agent", "created_by_user",
+            "checkout_run",
+        )  # fmt: skip
+        rows = self.rows_of(request, company_ids).select_related(*related)
+        return rows.filter(hidden_at__isnull=True).defer("checkout_run__context_snapshot", "checkout_run__result_json")
+
+    def find(self, request: HttpRequest, reference: str, *, to_write: bool = False) -> Any:
+        """Return the issue that an id or an identifier such as PAP-12 names."""
+        identifier = naming.as_identifier(reference)
+        if identifier is not None:
+            rows = Issue.objects.filter(identifier=identifier, company_id__in=scope_of(request).company_ids)
+            reference = str(rows.values_list("pk", flat=True).first() or reference)
+        return super().find(request, reference, to_write=to_write)
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return thread, relations, documents, activity, and the panels of higher floors."""
+        may_write = self.has_change_permission(request, row)
+        return {
+            "title": f"{row.identifier} {row.title}",
+            "heads": [(panel, panel.context(row, request)) for panel in panels.of("issue-head")],
+            "panels": [(panel, panel.context(row, request)) for panel in panels.of("issue")],
+            "labels": [link.label for link in row.label_links.select_related("label")],
+            "thread": _thread(row),
+            "blockers": _related(row, blocking=True),
+            "blocked": _related(row, blocking=False),
+            "children": list(row.children.select_related("assignee_agent").order_by("issue_number")[:_CHILDREN_SHOWN]),
+            "documents": _documents(row),
+            "entries": _entries(row),
+            "is_closed": row.status in CLOSED,
+            **(_choices(row) if may_write else {}),
+        }
+
+    def create(self, request: HttpRequest, values: dict[str, Any]) -> Issue:
+        """Write an issue."""
+        scope = scope_of(request)
+        new: lifecycle.Fields = {
+            "title": values["title"],
+            "description": values["description"] or None,
+            "status": values["status"],
+            "priority": values["priority"],
+            "project_id": naming.as_field_uuid(values["project"]),
+            "goal_id": naming.as_field_uuid(values["goal"]),
+            **assignee_fields(values["assignee"]),
+        }
+        return lifecycle.create(company_id=scope.company_id, values=new, actor=scope.actor, now=clock.now())
+
+    def change(self, request: HttpRequest, row: Issue) -> str:
+        """Change the properties that were sent, and no other."""
+        sent = {name: request.POST[name] for name in _CHANGED_ON_PAGE if name in request.POST}
+        if not sent:
+            raise BadRequest("Nothing to change")
+        fields: dict[str, Any] = {name: value for name, value in sent.items() if name not in ("assignee", "project")}
+        if "assignee" in sent:
+            fields |= assignee_fields(sent["assignee"])
+        if "project" in sent:
+            fields["project_id"] = naming.as_field_uuid(sent["project"])
+        if "title" in fields and not fields["title"].strip():
+            raise BadRequest("The title cannot be empty")
+        lifecycle.update(issue_id=row.pk, values=fields, actor=scope_of(request).actor, now=clock.now())
+        return f"{row.identifier} is changed."
+
+    def comment(self, request: HttpRequest, row: Issue) -> str:
+        """Add a comment, reopening a closed issue when asked to."""
+        body = request.POST.get("body", "").strip()
+        if not body:
+            raise BadRequest("Write something first")
+        comments.add(
+            issue_id=row.pk,
+            body=body,
+            actor=scope_of(request).actor,
+            now=clock.now(),
+            reopen=request.POST.get("reopen") == "1",
+        )
+        return "Comment added."
+
+
+def _choices(issue: Issue) -> dict[str, Any]:
+    return {
+        "status_choices": status_choices(),
+        "priority_choices": IssuePriority.choices,
+        "assignee_choices": assignee_choices(issue.company_id),
+        "assignee_value": _assignee_value(issue),
+        "project_choices": project_choices(issue.company_id),
+        "project_value": str(issue.project_id or ""),
+    }
+
+
+def _assignee_value(issue: Issue) -> str:
+    if issue.assignee_agent_id:
+        return f"agent:{issue.assignee_agent_id}"
+    return f"user:{issue.assignee_user_id}" if issue.assignee_user_id else ""
+
+
+def _thread(issue: Issue) -> dict[str, Any]:
+    rows = Comment.objects.filter(issue=issue).select_related("author_agent", "author_user")
+    newest = list(rows.defer("presentation", "metadata").order_by("-created_at", "-number")[: _COMMENTS_SHOWN + 1])
+    return {"comments": list(reversed(newest[:_COMMENTS_SHOWN])), "is_cut": len(newest) > _COMMENTS_SHOWN}
+
+
+def _related(issue: Issue, *, blocking: bool) -> list[Issue]:
+    """Return the issues that block this one, or that this one blocks."""
+    end = "issue" if blocking else "related_issue"
+    other = {"related_issue": issue} if blocking else {"issue": issue}
+    rows = Relation.objects.filter(type="blocks", **other).select_related(f"{end}__assignee_agent")
+    found: list[Issue] = [getattr(row, end) for row in rows.order_by("created_at", "id")[:_CHILDREN_SHOWN]]
+    return found
+
+
+def _documents(issue: Issue) -> list[IssueDocument]:
+    rows = IssueDocument.objects.filter(issue=issue).select_related("document", "document__updated_by_agent")
+    return list(rows.order_by("created_at")[:50])
+
+
+def _entries(issue: Issue) -> list[told.Told]:
+    rows = Activity.objects.filter(entity_type="issue", entity_id=str(issue.pk)).select_related("agent")
+    return told.tell(list(rows.order_by("-created_at", "-id")[:_ACTIVITY_SHOWN]), company_id=issue.company_id)
+
+
+def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
+    rows = Issue.objects.filter(company_id=company_id, pk__in=ids).only("id", "identifier", "title")
+    return {
+        row.pk: Link(row.identifier, reverse("admin:issues_issue_change", args=[row.pk]), row.title) for row in rows
+    }
+
+
+links.register("issue", _links)

@@ -1,0 +1,89 @@
+"""Columns read straight into the words of the interface.
+
+A list of a thousand issues must not pay for making a thousand model instances, nor for turning times and ids into
+objects and back into text. PostgreSQL writes them as text; the names come from the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import orjson
+from django.db import connection, models
+from django.db.models import Expression, F, Func, TextField
+from django.db.models.functions import Cast
+
+from issues.models import Issue
+from paperclip.core import naming, redaction
+
+_MOMENT = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+
+def moment(column: str) -> str:
+    """Return SQL for a time as the interface writes it."""
+    return _MOMENT.format(column)
+
+
+@cache
+def names(model: type[models.Model], *, without: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the wire names of a model's columns, in order."""
+    return tuple(naming.camel(field.attname) for field in _fields(model, without))
+
+
+@cache
+def select(model: type[models.Model], alias: str, *, without: tuple[str, ...] = ()) -> str:
+    """Return the select list of those columns for hand-written SQL."""
+    return ", ".join(_sql(field, f"{alias}.{field.column}") for field in _fields(model, without))
+
+
+def expressions(model: type[models.Model], *, without: tuple[str, ...] = ()) -> list[Expression | F]:
+    """Return the same select list for `QuerySet.values_list`."""
+    return [_expression(field) for field in _fields(model, without)]
+
+
+def json_object(pairs: dict[str, str]) -> str:
+    """Return SQL for a JSON object of SQL values."""
+    return "json_build_object(" + ", ".join(f"'{name}', {value}" for name, value in pairs.items()) + ")"
+
+
+def rows(sql: str, params: dict[str, Any]) -> list[Sequence[Any]]:
+    """Run hand-written SQL and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def fragment(text: str | None) -> Any:
+    """Return JSON text that is written out as it is; nothing is parsed."""
+    return None if text is None else orjson.Fragment(text)
+
+
+def issue(values: Sequence[Any]) -> dict[str, Any]:
+    """Return the object of an issue from its columns as `names(Issue)` lists them."""
+    row = dict(zip(names(Issue), values, strict=False))
+    for name in ("assigneeAdapterOverrides", "executionPolicy", "executionState", "executionWorkspaceSettings"):
+        if row[name] is not None:
+            row[name] = redaction.data(orjson.loads(row[name]))
+    return row
+
+
+def _fields(model: type[models.Model], without: tuple[str, ...]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if field.name not in without]
+
+
+def _sql(field: Any, column: str) -> str:
+    if isinstance(field, models.DateTimeField):
+        return moment(column)
+    return f"{column}::text" if _is_text_on_the_wire(field) else column
+
+
+def _expression(field: Any) -> Expression | F:
+    if isinstance(field, models.DateTimeField):
+        return Func(F(field.name), template=moment("%(expressions)s"), output_field=TextField())
+    return Cast(F(field.attname), TextField()) if _is_text_on_the_wire(field) else F(field.attname)
+
+
+def _is_text_on_the_wire(field: Any) -> bool:
+    return isinstance(field, models.UUIDField | models.ForeignKey | models.JSONField)

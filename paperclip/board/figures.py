@@ -1,0 +1,94 @@
+"""The figures on home. Counted at most once in a few seconds per company, however many people look."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+
+from heartbeat.choices import RUN_LIVE, RunStatus
+from heartbeat.models import Run
+from issues.choices import IssueStatus
+from issues.models import Issue
+from paperclip.board import charts
+from paperclip.companies import dashboard
+from paperclip.companies.choices import AgentStatus
+from paperclip.companies.models import Agent, Company
+from paperclip.governance import costs
+
+DAYS = 14
+_FIGURES_SECONDS = 3
+_CHART_SECONDS = 30
+_SHOWN_STATUSES = (
+    IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW, IssueStatus.BLOCKED, IssueStatus.TODO, IssueStatus.BACKLOG,
+    IssueStatus.DONE, IssueStatus.CANCELLED,
+)  # fmt: skip
+_OUTCOME = {
+    RunStatus.SUCCEEDED: "succeeded",
+    RunStatus.FAILED: "failed",
+    RunStatus.TIMED_OUT: "failed",
+    RunStatus.CANCELLED: "cancelled",
+} | dict.fromkeys(RUN_LIVE, "live")
+
+
+def of(company: Company, *, now: datetime) -> dict[str, Any]:
+    """Return agents, issues by status, and spend of the month in cents."""
+    return _kept(company.pk, "figures", _FIGURES_SECONDS, lambda: _count(company, now=now))
+
+
+def runs(company_id: UUID, *, now: datetime) -> dict[str, Any]:
+    """Return the chart of the last 14 days and the share of runs that succeeded, None without any that ended."""
+    return _kept(company_id, "runs", _CHART_SECONDS, lambda: _count_runs(company_id, now=now))
+
+
+def _kept(company_id: UUID, name: str, seconds: int, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = cache.get_or_set(f"board:{name}:{company_id}", count, seconds)
+    return found
+
+
+def _count(company: Company, *, now: datetime) -> dict[str, Any]:
+    issues = Issue.objects.filter(company=company, hidden_at__isnull=True).order_by()
+    by_status = dict(issues.values_list("status").annotate(number=Count("id")))
+    agents = dashboard.agents_piece(company.pk, now)
+    spent = costs.month_spend(company.pk, now=now)
+    budget = company.budget_monthly_cents
+    return {
+        "agents": sum(agents.values()),
+        "agents_running": agents["running"],
+        "agents_error": agents["error"],
+        "agents_paused": agents["paused"],
+        "has_agents": Agent.objects.filter(company=company).exclude(status=AgentStatus.TERMINATED).exists(),
+        "open": sum(by_status.get(status, 0) for status in _SHOWN_STATUSES[:5]),
+        "in_progress": by_status.get(IssueStatus.IN_PROGRESS, 0),
+        "blocked": by_status.get(IssueStatus.BLOCKED, 0),
+        "total": sum(by_status.values()),
+        "by_status": charts.shares([(status, by_status.get(status, 0)) for status in _SHOWN_STATUSES]),
+        "spent_cents": spent,
+        "budget_cents": budget,
+        "spent_percent": round(100 * spent / budget) if budget else None,
+    }
+
+
+def _count_runs(company_id: UUID, *, now: datetime) -> dict[str, Any]:
+    first = (now - timedelta(days=DAYS - 1)).date()
+    rows = Run.objects.filter(company_id=company_id, created_at__date__gte=first).order_by()
+    rows = rows.filter(created_at__gte=now - timedelta(days=DAYS))
+    by_day: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for day, status, number in rows.annotate(day=TruncDate("created_at")).values_list("day", "status").annotate(
+        number=Count("id")
+    ):
+        by_day[day][_OUTCOME[RunStatus(status)]] += number
+    days = [first + timedelta(days=offset) for offset in range(DAYS)]
+    good = sum(by_day[day]["succeeded"] for day in days)
+    ended = good + sum(by_day[day]["failed"] for day in days)
+    return {
+        "chart": charts.run_chart([(day, dict(by_day[day])) for day in days]),
+        "success_percent": round(100 * good / ended) if ended else None,
+        "ended": ended,
+    }

@@ -1,0 +1,271 @@
+"""The pages of agents."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold import widgets
+
+from paperclip.companies import agents, auth, keys, org, queries, rights, told
+from paperclip.companies.choices import ADAPTER_TYPES, AgentRole, AgentStatus
+from paperclip.companies.models import Activity, Agent, AgentApiKey, AgentConfigRevision
+from paperclip.core import clock, links, naming, panels, redaction
+from paperclip.core.admin import BoardModelAdmin, FormPage, Heading, scope_of
+from paperclip.core.errors import BadRequest, NotFound
+from paperclip.core.forms import BoardForm, choice, text
+from paperclip.core.links import Link
+
+_REVISIONS_SHOWN = 20
+_ACTIVITY_SHOWN = 15
+_PAUSABLE = (AgentStatus.ACTIVE, AgentStatus.IDLE, AgentStatus.RUNNING, AgentStatus.ERROR)
+
+
+class AgentForm(BoardForm):
+    """What a person says about an agent."""
+
+    name = text("Name", help_text="What everybody calls it, such as Backend.")
+    title = text("Title", required=False)
+    role = choice("Role", AgentRole.choices)
+    reports_to = choice("Reports to", required=False)
+    capabilities = text("What it can do", required=False, wide=True, help_text="Others read this to choose whom to ask.")
+    adapter_type = choice("Adapter", [(name, name) for name in ADAPTER_TYPES], help_text="process starts a program.")
+    adapter_config = forms.JSONField(
+        label="Adapter configuration",
+        required=False,
+        help_text='For process: {"command": "python3", "args": ["agent.py"], "cwd": "/folder", "timeoutSec": 600}',
+        widget=widgets.UnfoldAdminTextareaWidget(),
+    )
+    runtime_config = forms.JSONField(
+        label="Heartbeat",
+        required=False,
+        help_text='{"heartbeat": {"enabled": true, "intervalSec": 300, "maxConcurrentRuns": 1}}',
+        widget=widgets.UnfoldAdminTextareaWidget(),
+    )
+
+    def offer(self) -> None:
+        """Offer the company's agents as managers."""
+        rows = queries.agents_of(self.scope.company_id)
+        if self.row is not None:
+            rows = rows.exclude(pk=self.row.pk)
+        managers = [(str(pk), name) for pk, name in rows.values_list("pk", "name")[:500]]
+        self.set_choices("reports_to", [("", "Nobody"), *managers])
+
+    def values_of(self, row: Any) -> dict[str, Any]:
+        """Return what the form shows of an agent. Configuration that holds secrets stays on the server."""
+        return {
+            **super().values_of(row),
+            "reports_to": str(row.reports_to_id or ""),
+            "adapter_config": without_secrets(row.adapter_config),
+            "runtime_config": without_secrets(row.runtime_config),
+        }
+
+
+def without_secrets(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a configuration that hold no secret: what a form may show and send back."""
+    return {key: value for key, value in config.items() if key != "env" and redaction.data(value, key=key) == value}
+
+
+def shown(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration as people may read it: names of the environment, no values."""
+    return {
+        key: redaction.env(value) if key == "env" and isinstance(value, dict) else redaction.data(value, key=key)
+        for key, value in config.items()
+    }
+
+
+def _with_secrets(stored: dict[str, Any], sent: dict[str, Any] | None) -> dict[str, Any]:
+    visible = without_secrets(stored)
+    return {key: value for key, value in stored.items() if key not in visible} | (sent or {})
+
+
+def _fields(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": values["name"],
+        "title": values["title"] or None,
+        "role": values["role"],
+        "reports_to": naming.as_field_uuid(values["reports_to"]),
+        "capabilities": values["capabilities"] or None,
+        "adapter_type": values["adapter_type"],
+        "adapter_config": values["adapter_config"] or {},
+        "runtime_config": values["runtime_config"] or {},
+    }
+
+
+@admin.register(Agent)
+class AgentAdmin(BoardModelAdmin):
+    """The workers of a company: who they are, what they do now, and how they are run."""
+
+    board_name = "agent"
+    icon = "smart_toy"
+    row_template = "companies/agent_row.html"
+    page_template = "companies/agent_page.html"
+    form_class = AgentForm
+    may_add = True
+    empty_title = "Nobody works here yet"
+    empty_text = "An agent is a program that is woken, takes an issue, works on it and goes back to sleep."
+    headings = (
+        Heading("Agent", "name"),
+        Heading("Status", "status"),
+        Heading("Now", css="grow"),
+        Heading("Last 24 hours", css="strip-cell"),
+        Heading("Spent this month", css="num"),
+        Heading("Last heartbeat", "last_heartbeat_at", css="time"),
+    )
+    deferred = ("adapter_config", "runtime_config", "metadata", "permissions", "capabilities")
+    list_filter = ("status", "role")
+    search_fields = ("name", "title")
+    ordering = ("created_at",)
+    deeds = {
+        "pause": "pause",
+        "resume": "resume",
+        "approve": "approve",
+        "terminate": "terminate",
+        "key": "new_key",
+        "revoke-key": "revoke_key",
+        "roll-back": "roll_back",
+    }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the agents, those that were let go only when asked for by status."""
+        rows = super().get_queryset(request)
+        return rows if request.GET.get("status__exact") else rows.exclude(status=AgentStatus.TERMINATED)
+
+    def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
+        """Return agents with their manager."""
+        return self.rows_of(request, company_ids).select_related("company", "reports_to")
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Put on each agent what it spent this month."""
+        super().prepare_rows(request, rows)
+        spent = queries.agent_spend([row.pk for row in rows], now=clock.now())
+        for row in rows:
+            row.spent_cents = spent.get(row.pk, 0)
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the agent is, what it did, and, for those who manage agents, how it is run."""
+        self.prepare_rows(request, [row])
+        actor = scope_of(request).actor
+        may_manage = auth.may_manage_agents(actor, row.company_id) and self.has_change_permission(request, row)
+        entries = Activity.objects.filter(agent=row).select_related("agent").order_by("-created_at")[:_ACTIVITY_SHOWN]
+        context = {
+            "chain": list(reversed(org.chain_of_command(row))),
+            "reports": list(queries.agents_of(row.company_id).filter(reports_to=row).only("id", "name", "status")[:50]),
+            "entries": told.tell(list(entries), company_id=row.company_id),
+            "panels": [(panel, panel.context(row, request)) for panel in panels.of("agent")],
+            "tools": [(panel, panel.context(row, request)) for panel in panels.of("agent-tools")],
+            "may_manage": may_manage,
+            "may_pause": row.status in _PAUSABLE,
+            "edit_url": reverse("admin:companies_agent_edit", args=[row.pk]),
+            "crumbs": self.crumbs(),
+        }
+        return context | (self._configuration(row) if may_manage else {})
+
+    def _configuration(self, row: Agent) -> dict[str, Any]:
+        history = AgentConfigRevision.objects.filter(agent=row).order_by("-created_at")
+        return {
+            "adapter_config": shown(row.adapter_config),
+            "runtime_config": shown(row.runtime_config),
+            "keys": list(AgentApiKey.objects.filter(agent=row).order_by("-created_at")[:50]),
+            "revisions": list(
+                history.select_related("created_by_user", "created_by_agent").defer("before_config", "after_config")[
+                    :_REVISIONS_SHOWN
+                ]
+            ),
+        }
+
+    def create(self, request: HttpRequest, values: dict[str, Any]) -> Agent:
+        """Take on an agent."""
+        scope = scope_of(request)
+        rights.require_agent_creator(scope.actor, scope.company.id)  # type: ignore[union-attr]
+        return agents.create_directly(
+            company=scope.company, fields=_fields(values), actor=scope.actor, now=clock.now()
+        )
+
+    def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Agent:
+        """Change an agent; the parts of its configuration the form did not show are kept."""
+        actor = scope_of(request).actor
+        rights.require_agent_editor(actor, row)
+        fields = _fields(values)
+        fields["adapter_config"] = _with_secrets(row.adapter_config, values["adapter_config"])
+        fields["runtime_config"] = _with_secrets(row.runtime_config, values["runtime_config"])
+        return agents.update(agent=row, fields=fields, actor=actor, now=clock.now(), replace_adapter_config=True)
+
+    # Deeds.
+
+    def pause(self, request: HttpRequest, row: Agent) -> str:
+        """Stop the agent and its runs."""
+        agents.pause(agent=row, actor=self._manager(request, row), now=clock.now())
+        return f"{row.name} is paused. Its runs are being stopped."
+
+    def resume(self, request: HttpRequest, row: Agent) -> str:
+        """Let the agent work again."""
+        agents.resume(agent=row, actor=self._manager(request, row), now=clock.now())
+        return f"{row.name} works again."
+
+    def approve(self, request: HttpRequest, row: Agent) -> str:
+        """Agree to a hired agent."""
+        agents.approve(agent=row, actor=self._manager(request, row), now=clock.now())
+        return f"{row.name} is hired."
+
+    def terminate(self, request: HttpRequest, row: Agent) -> str:
+        """Let the agent go for good."""
+        agents.terminate(agent=row, actor=self._manager(request, row), now=clock.now())
+        return f"{row.name} is terminated. Its keys are revoked; its history stays."
+
+    def new_key(self, request: HttpRequest, row: Agent) -> HttpResponse:
+        """Make a key and show its token, this once."""
+        name = request.POST.get("name", "").strip()[:200] or "Key"
+        _, token = keys.create(agent=row, name=name, actor=self._manager(request, row), now=clock.now())
+        page = FormPage(title=f"New key of {row.name}", submit="", crumbs=self.crumbs())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": page.title,
+            "crumbs": page.crumbs,
+            "row": row,
+            "name": name,
+            "token": token,
+            "back_url": self.row_url(row),
+        }
+        response = TemplateResponse(request, "companies/agent_key.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def revoke_key(self, request: HttpRequest, row: Agent) -> str:
+        """End a key."""
+        key_id = naming.as_field_uuid(request.POST.get("key", ""))
+        key = keys.revoke(agent=row, key_id=key_id, actor=self._manager(request, row), now=clock.now())
+        return f"The key {key.name} no longer works."
+
+    def roll_back(self, request: HttpRequest, row: Agent) -> str:
+        """Bring back an earlier configuration."""
+        revision_id = naming.as_field_uuid(request.POST.get("revision", ""))
+        if revision_id is None:
+            raise BadRequest("Choose a revision")
+        revision = AgentConfigRevision.objects.filter(agent=row, pk=revision_id).first()
+        if revision is None:
+            raise NotFound("Revision not found")
+        agents.roll_back(agent=row, revision=revision, actor=self._manager(request, row), now=clock.now())
+        return f"{row.name} has its configuration of {revision.created_at:%d %b %H:%M} UTC again."
+
+    def _manager(self, request: HttpRequest, row: Agent) -> Any:
+        actor = scope_of(request).actor
+        rights.require_agent_manager(actor, row.company_id)
+        return actor
+
+
+def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
+    rows = Agent.objects.filter(company_id=company_id, pk__in=ids).only("id", "name", "title")
+    return {
+        row.pk: Link(row.name, reverse("admin:companies_agent_change", args=[row.pk]), row.title or "") for row in rows
+    }
+
+
+links.register("agent", _links)

@@ -1,0 +1,142 @@
+"""The activity log in sentences: who did what to which thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+
+from paperclip.companies.choices import ActorType
+from paperclip.companies.models import Activity, User
+from paperclip.core import links, naming
+from paperclip.core.links import Link
+
+_VERBS: dict[str, str] = {
+    "issue.created": "created",
+    "issue.updated": "updated",
+    "issue.comment_added": "commented on",
+    "issue.checked_out": "checked out",
+    "issue.released": "released",
+    "issue.force_released": "took the checkout from",
+    "issue.document_created": "wrote a document on",
+    "issue.document_updated": "revised a document on",
+    "issue.deleted": "deleted",
+    "issue.blockers.updated": "changed what blocks",
+    "agent.created": "hired",
+    "agent.hire_created": "asked to hire",
+    "agent.updated": "changed",
+    "agent.paused": "paused",
+    "agent.resumed": "resumed",
+    "agent.approved": "agreed to",
+    "agent.terminated": "terminated",
+    "agent.deleted": "removed",
+    "agent.key_created": "made a key for",
+    "agent.key_revoked": "revoked a key of",
+    "agent.config_rolled_back": "rolled back the configuration of",
+    "agent.budget_updated": "set the budget of",
+    "company.created": "founded",
+    "company.updated": "changed",
+    "company.archived": "archived",
+    "company.budget_updated": "set the budget of",
+    "project.created": "created",
+    "project.updated": "changed",
+    "goal.created": "set",
+    "goal.updated": "changed",
+    "approval.created": "asked for",
+    "approval.approved": "approved",
+    "approval.rejected": "rejected",
+    "approval.revision_requested": "sent back",
+    "approval.resubmitted": "asked again for",
+    "heartbeat.invoked": "woke",
+    "heartbeat.cancelled": "stopped",
+    "cost.reported": "reported costs",
+}
+_KIND_OF_SYSTEM = "Paperclip"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One entry of the log as a sentence: `actor` `verb` `subject`, with `more` behind it."""
+
+    row: Activity
+    actor: Link
+    verb: str
+    subject: Link | None
+    more: str
+    icon: str
+
+
+_ICONS = {
+    "issue": "task_alt", "agent": "smart_toy", "heartbeat_run": "play_circle", "company": "domain", "project": "folder",
+    "goal": "flag", "approval": "approval", "cost_event": "payments", "label": "label",
+}  # fmt: skip
+
+
+def tell(rows: Sequence[Activity], *, company_id: UUID) -> list[Told]:
+    """Return the sentences of `rows`, in one query for people and one per kind of thing. `agent` is read."""
+    people = _people(rows)
+    subjects = links.resolve(company_id, [(row.entity_type, row.entity_id) for row in rows])
+    return [
+        Told(
+            row=row,
+            actor=_actor(row, people),
+            verb=_VERBS.get(row.action) or _plain(row.action),
+            subject=subjects.get((row.entity_type, row.entity_id)) or _named_in(row),
+            more=_more(row),
+            icon=_ICONS.get(row.entity_type, "history"),
+        )
+        for row in rows
+    ]
+
+
+def _people(rows: Sequence[Activity]) -> dict[str, str]:
+    ids = {naming.as_field_uuid(row.actor_id) for row in rows if row.actor_type == ActorType.USER} - {None}
+    if not ids:
+        return {}
+    return {str(user.pk): user.display_name for user in User.objects.filter(pk__in=ids)}
+
+
+def _actor(row: Activity, people: dict[str, str]) -> Link:
+    if row.agent is not None:
+        return Link(row.agent.name, reverse("admin:companies_agent_change", args=[row.agent.pk]))
+    if row.actor_type == ActorType.USER:
+        return Link(people.get(row.actor_id, "Somebody"), "")
+    return Link(_KIND_OF_SYSTEM, "", title=row.actor_id)
+
+
+def _named_in(row: Activity) -> Link | None:
+    details: dict[str, Any] = row.details or {}
+    for key in ("identifier", "issueIdentifier", "name", "title"):
+        if isinstance(details.get(key), str):
+            return Link(details[key], "")
+    return None
+
+
+def _more(row: Activity) -> str:
+    details: dict[str, Any] = row.details or {}
+    before = details.get("_previous")
+    if row.action == "issue.updated" and isinstance(details.get("status"), str):
+        was = before.get("status") if isinstance(before, dict) else None
+        now = details["status"].replace("_", " ")
+        return f"{str(was).replace('_', ' ')} → {now}" if was else f"→ {now}"
+    if row.action.startswith("issue.document") and isinstance(details.get("key"), str):
+        return str(details["key"])
+    if row.action == "issue.updated":
+        return ", ".join(_words(key) for key in details if not key.startswith("_") and key not in _SILENT)
+    return ""
+
+
+_SILENT = {"identifier", "issueIdentifier", "source", "updatedAt", "reopened"}
+
+
+def _words(key: str) -> str:
+    """Return `assigneeAgentId` as `assignee agent`."""
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in key)
+    return words.removesuffix(" id")
+
+
+def _plain(action: str) -> str:
+    return action.partition(".")[2].replace("_", " ").replace(".", " ") or action

@@ -1,0 +1,121 @@
+"""The pages of approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from paperclip.core import clock, links, panels, redaction
+from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
+from paperclip.core.links import Link
+from paperclip.governance import approvals
+from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus
+from paperclip.governance.models import Approval
+
+_SUMMARY_KEYS = ("title", "name", "summary", "reason", "recommendedAction", "description")
+_SUMMARY_CHARS = 160
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Approvals that wait, or those that are settled."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """Return the two states."""
+        return [("open", "Waiting"), ("settled", "Settled")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return approvals in that state."""
+        if self.value() == "open":
+            return queryset.filter(status__in=APPROVAL_OPEN)
+        return queryset.exclude(status__in=APPROVAL_OPEN) if self.value() == "settled" else queryset
+
+
+def summary(approval: Approval) -> str:
+    """Return what is asked, in one line."""
+    payload = redaction.data(approval.payload)
+    said = next((str(payload[key]) for key in _SUMMARY_KEYS if payload.get(key)), "")
+    line = said.strip().splitlines()[0] if said.strip() else ""
+    return line if len(line) <= _SUMMARY_CHARS else line[: _SUMMARY_CHARS - 1] + "…"
+
+
+@admin.register(Approval)
+class ApprovalAdmin(BoardModelAdmin):
+    """Questions that only the board can answer."""
+
+    board_name = "approval"
+    icon = "approval"
+    row_template = "governance/approval_row.html"
+    page_template = "governance/approval_page.html"
+    empty_title = "Nothing waits for you"
+    empty_text = "Agents ask here before they hire, spend beyond a budget, or do what you told them to ask about."
+    headings = (
+        Heading("Question", css="grow"),
+        Heading("Status", "status"),
+        Heading("Asked by"),
+        Heading("Asked", "created_at", css="time"),
+        Heading("", css="act"),
+    )
+    list_filter = (StateFilter, "type")
+    list_select_related = ("requested_by_agent", "requested_by_user")
+    deeds = {"approve": "approve", "reject": "reject", "send-back": "send_back"}
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Put on each approval what is asked, in one line."""
+        super().prepare_rows(request, rows)
+        for row in rows:
+            row.summary = summary(row)
+            row.is_open = row.status in APPROVAL_OPEN
+
+    def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
+        """Return approvals with who asked and who decided."""
+        related = ("requested_by_agent", "requested_by_user", "decided_by_user")
+        return self.rows_of(request, company_ids).select_related(*related)
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return the question in full."""
+        self.prepare_rows(request, [row])
+        return {
+            "title": row.get_type_display(),
+            "is_open": row.status in APPROVAL_OPEN,
+            "may_send_back": row.status == ApprovalStatus.PENDING,
+            "panels": [(panel, panel.context(row, request)) for panel in panels.of("approval")],
+        }
+
+    def approve(self, request: HttpRequest, row: Approval) -> str:
+        """Say yes."""
+        approvals.approve(approval=row, actor=scope_of(request).actor, now=clock.now(), note=_note(request))
+        return "Approved."
+
+    def reject(self, request: HttpRequest, row: Approval) -> str:
+        """Say no."""
+        approvals.reject(approval=row, actor=scope_of(request).actor, now=clock.now(), note=_note(request))
+        return "Rejected."
+
+    def send_back(self, request: HttpRequest, row: Approval) -> str:
+        """Ask for the question to be put better."""
+        approvals.request_revision(approval=row, actor=scope_of(request).actor, now=clock.now(), note=_note(request))
+        return "Sent back for revision."
+
+
+def _note(request: HttpRequest) -> str | None:
+    return request.POST.get("note", "").strip() or None
+
+
+def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
+    rows = Approval.objects.filter(company_id=company_id, pk__in=ids)
+    return {
+        row.pk: Link(row.get_type_display(), reverse("admin:governance_approval_change", args=[row.pk]), summary(row))
+        for row in rows
+    }
+
+
+links.register("approval", _links)

@@ -1,0 +1,27 @@
+"""What governance does when an agent is agreed to, or let go."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.dispatch import receiver
+
+from paperclip.companies import signals
+from paperclip.companies.actors import Actor
+from paperclip.companies.choices import AgentStatus
+from paperclip.companies.models import Agent
+from paperclip.governance import hire_decisions
+
+
+@receiver(signals.agent_approved)
+def settle_hire(agent: Agent, actor: Actor, now: datetime, **_: Any) -> None:
+    """Close the approval that asked for an agent the board agreed to."""
+    hire_decisions.settle(agent=agent, actor=actor, now=now)
+
+
+@receiver(signals.agent_stopped)
+def withdraw_hire(agent: Agent, actor: Actor, now: datetime, **_: Any) -> None:
+    """Withdraw the question about an agent that is gone before it began."""
+    if agent.status == AgentStatus.TERMINATED:
+        hire_decisions.withdraw(agent=agent, actor=actor, now=now)
