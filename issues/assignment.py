@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from issues.choices import CLOSED, IssueStatus
+from issues.fields import Fields
+from issues.models import Issue
 from paperclip.companies import auth
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AgentStatus, MemberStatus, PrincipalType
@@ -59,3 +62,54 @@ def require_may_assign(actor: Actor, company_id: UUID) -> None:
     """Raise Forbidden unless the actor may assign issues (I-36). What the product does by itself needs no grant."""
     if (actor.is_agent or actor.is_board) and not auth.may_assign(actor, company_id):
         raise Forbidden("Missing permission: tasks:assign")
+
+
+def require_may_reassign(issue: Issue, *, agent_id: UUID | None, user_id: UUID | None, actor: Actor) -> None:
+    """Raise Forbidden unless the actor may change the hands an issue is in.
+
+    An agent may always hand its issue back to the person who made it (I-36).
+    """
+    hands_back = (
+        actor.is_agent
+        and issue.assignee_agent_id == actor.agent_id
+        and agent_id is None
+        and user_id is not None
+        and user_id == issue.created_by_user_id
+    )
+    if not hands_back:
+        require_may_assign(actor, issue.company_id)
+
+
+def of_new(company_id: UUID, wanted: Fields) -> tuple[UUID | None, UUID | None]:
+    """Return the agent and the user a new issue is given to, checked (I-33, I-34)."""
+    agent, user = wanted.get("assignee_agent_id"), wanted.get("assignee_user_id")
+    if agent is not None and user is not None:
+        raise Unprocessable("Issue can only have one assignee")
+    if agent is not None:
+        return require_assignable_agent(company_id, find_agent(company_id, str(agent))).pk, None
+    return None, require_assignable_user(company_id, user) if user is not None else None
+
+
+def after_edit(issue: Issue, wanted: Fields) -> tuple[UUID | None, UUID | None]:
+    """Return the agent and the user of an issue after an edit; whoever is new is checked (I-33 to I-35)."""
+    agent_id, user_id = issue.assignee_agent_id, issue.assignee_user_id
+    if "assignee_agent_id" in wanted:
+        agent = wanted["assignee_agent_id"]
+        agent_id = find_agent(issue.company_id, str(agent)) if agent is not None else None
+    if "assignee_user_id" in wanted:
+        user = wanted["assignee_user_id"]
+        user_id = require_assignable_user(issue.company_id, user) if user is not None else None
+    if agent_id is not None and agent_id != issue.assignee_agent_id:
+        require_assignable_agent(issue.company_id, agent_id)
+    if agent_id is not None and user_id is not None:
+        raise Unprocessable("Issue can only have one assignee")
+    return agent_id, user_id
+
+
+def reason_to_wake_nobody(issue: Issue) -> str | None:
+    """Return why an assignment calls nobody (I-92); closed work calls nobody either (IW-21)."""
+    if issue.assignee_agent_id is None:
+        return "no_agent_assignee"
+    if issue.status == IssueStatus.BACKLOG:
+        return "assigned_backlog"
+    return "assigned_closed" if issue.status in CLOSED else None

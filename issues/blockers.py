@@ -78,6 +78,13 @@ def unresolved_among(issue_ids: Sequence[UUID]) -> list[UUID]:
     return list(Issue.objects.filter(pk__in=issue_ids).exclude(status=IssueStatus.DONE).values_list("pk", flat=True))
 
 
+def require_done(blocker_ids: Sequence[UUID]) -> None:
+    """Raise Unprocessable unless all of `blocker_ids` are done (I-30)."""
+    waiting = unresolved_among(blocker_ids)
+    if waiting:
+        raise refusal(waiting)
+
+
 def refusal(unresolved: Sequence[UUID]) -> Unprocessable:
     """Return the refusal of work on an issue that still waits (I-30, IL-7)."""
     rows = Issue.objects.filter(pk__in=unresolved).order_by("title", "id")
@@ -140,6 +147,13 @@ def replace(*, issue: Issue, blocker_ids: Sequence[UUID], actor: Actor, now: dat
         for blocker in added
     )
     return Change(tuple(blocker_ids), tuple(added), tuple(removed))
+
+
+def add(*, issue: Issue, blocker_id: UUID, actor: Actor, now: datetime) -> Change:
+    """Make `issue` wait for one more; the caller holds `locks.relations`. Raises Unprocessable for a circle."""
+    links = Relation.objects.filter(related_issue=issue, type="blocks").order_by("created_at", "id")
+    wanted = wanted_set(issue, [*links.values_list("issue_id", flat=True), blocker_id])
+    return replace(issue=issue, blocker_ids=wanted, actor=actor, now=now)
 
 
 def called_by_resolution(blocker: Issue) -> list[wakes.Wake]:

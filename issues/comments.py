@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from issues import checkout, interrupts, locks, mentions, reopening, statuses, trail, wakes
-from issues.choices import CLOSED, AuthorType, IssueStatus
+from issues import checkout, interrupts, locks, mentions, reopening, trail, wakes
+from issues.choices import CLOSED, AuthorType
 from issues.models import Comment, Issue
 from paperclip.companies.actors import Actor
 from paperclip.core.errors import Conflict, Forbidden, NotFound, Unprocessable
@@ -44,7 +44,8 @@ def add(
         waiting = reopening.waits_for(issue)
         reopening.require_allowed(issue=issue, actor=actor, reopen=reopen, resume=resume, waiting=waiting)
         was_closed = issue.status in CLOSED
-        trace = wakes.Trace(resumed=resume, interrupted_run_id=_interrupted(issue, actor, now) if interrupt else None)
+        interrupted = interrupts.by_comment(issue, actor=actor, now=now) if interrupt else None
+        trace = wakes.Trace(resumed=resume, interrupted_run_id=interrupted)
         reopened_from = reopening.decide(
             status=issue.status,
             waiting=waiting,
@@ -53,7 +54,7 @@ def add(
             asked=reopen or resume,
         )
         if reopened_from:
-            _bring_back(issue, reopened_from, actor, now, trace)
+            reopening.bring_back(issue=issue, reopened_from=reopened_from, actor=actor, now=now, more=trace.keys())
         comment = insert(issue=issue, body=body, actor=actor, now=now, presentation=presentation, metadata=metadata)
         record(issue, comment, actor=actor, now=now, reopened_from=reopened_from, trace=trace)
         batch = wakes.Batch()
@@ -178,31 +179,6 @@ def _require_allowed_shape(actor: Actor, author_type: str | None, *, structured:
         raise Forbidden("Agents cannot set comment presentation or metadata")
     if author_type is not None and author_type != author_kind(actor):
         raise Unprocessable(f"authorType must be '{author_kind(actor)}' for this caller")
-
-
-def _interrupted(issue: Issue, actor: Actor, now: datetime) -> UUID | None:
-    return interrupts.stop_work(
-        issue=issue, actor=actor, source="issue_comment_interrupt", reason="Interrupted by a comment", now=now
-    )
-
-
-def _bring_back(issue: Issue, reopened_from: str, actor: Actor, now: datetime, trace: wakes.Trace) -> None:
-    """Reopen a locked issue (I-76). A review that was done does not count for the work to come (IW-25)."""
-    columns = statuses.stamps(IssueStatus.TODO, now=now, started_at=issue.started_at) | checkout.UNOWNED
-    columns |= {"execution_state": None, "updated_at": now}
-    Issue.objects.filter(pk=issue.pk).update(**columns)
-    for column, value in columns.items():
-        setattr(issue, column, value)
-    details = {
-        "status": IssueStatus.TODO,
-        "identifier": issue.identifier,
-        "reopened": True,
-        "reopenedFrom": reopened_from,
-        "source": "comment",
-        "_previous": {"status": reopened_from},
-        **trace.keys(),
-    }
-    trail.record(issue, "issue.updated", actor=actor, now=now, details=details)
 
 
 def _about(issue: Issue, comment: Comment) -> dict[str, Any]:

@@ -11,11 +11,22 @@ from paperclip.companies import activity
 from paperclip.companies.actors import Actor
 
 
-def stop_work(*, issue: Issue, actor: Actor, source: str, reason: str, now: datetime) -> UUID | None:
-    """Have the issue's running run cancelled and return its id; None when nothing runs.
+def by_comment(issue: Issue, *, actor: Actor, now: datetime) -> UUID | None:
+    """Stop the run that a comment interrupts and return its id; None when nothing runs."""
+    return _stop(issue, actor, now, source="issue_comment_interrupt", reason="Interrupted by a comment")
 
-    `source` says which deed of the interface asked for it, `reason` is a sentence for the run.
-    """
+
+def by_status(issue: Issue, *, actor: Actor, now: datetime) -> UUID | None:
+    """Stop the run of an issue that was cancelled and return its id; None when nothing runs."""
+    return _stop(issue, actor, now, source="issue_status_cancelled", reason="Issue was cancelled")
+
+
+def by_deletion(issue: Issue, *, actor: Actor, now: datetime) -> UUID | None:
+    """Stop the run of an issue that goes away and return its id; None when nothing runs."""
+    return _stop(issue, actor, now, source="issue_deleted", reason="Issue was deleted")
+
+
+def _stop(issue: Issue, actor: Actor, now: datetime, *, source: str, reason: str) -> UUID | None:
     answers = signals.work_stopped.send(
         sender=Issue, issue=issue, actor=actor, source=source, reason=reason, now=now
     )

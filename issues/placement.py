@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from paperclip.companies.choices import GoalLevel, GoalStatus
+from paperclip.companies import goals
 from paperclip.companies.models import Goal, Project, ProjectGoal
 from paperclip.core.errors import NotFound, Unprocessable
 
@@ -25,7 +25,8 @@ def fallback_goal(company_id: UUID, project_id: UUID | None) -> UUID | None:
     """Return the goal of an issue that names none: its project's, or without a project the company's (I-51)."""
     if project_id is not None:
         return project_goal(project_id)
-    return _default_goal(company_id)
+    goal = goals.default_goal(company_id)
+    return goal.pk if goal is not None else None
 
 
 def project_goal(project_id: UUID) -> UUID | None:
@@ -67,12 +68,3 @@ def require_workspace(company_id: UUID, workspace_id: UUID, *, project_id: UUID 
         raise Unprocessable("Project workspace must belong to the same company")
     if project_id is not None and owner[1] != project_id:
         raise Unprocessable("Project workspace must belong to the issue's project")
-
-
-def _default_goal(company_id: UUID) -> UUID | None:
-    goals = Goal.objects.filter(company_id=company_id, level=GoalLevel.COMPANY).order_by("created_at", "id")
-    for wanted in (goals.filter(parent=None, status=GoalStatus.ACTIVE), goals.filter(parent=None), goals):
-        goal_id = wanted.values_list("pk", flat=True).first()
-        if goal_id is not None:
-            return goal_id
-    return None

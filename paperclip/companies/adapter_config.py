@@ -44,7 +44,9 @@ def checked(config: Mapping[str, Any], *path: str | int) -> Config:
     if "env" in checked_config:
         checked_config["env"] = bindings.normalized(checked_config["env"], *path, "env")
     if holds_marker(checked_config):
-        raise Unprocessable(f"{'.'.join(map(str, path))}: a redacted value cannot be stored; send the real value")
+        raise Unprocessable(
+            f"{'.'.join(map(str, path))}: a redacted value cannot be stored; send the real value"
+        )
     return checked_config
 
 
@@ -71,12 +73,18 @@ def _checked_profiles(profiles: Any) -> Config:
     if cheap is None:
         return dict(profiles)
     _require_keys(cheap, _PROFILE_KEYS, *path, "cheap")
-    for key, kind, word in (("enabled", bool, "boolean"), ("label", str, "string"), ("adapterConfig", Mapping, "object")):
+    for key, kind, word in (
+        ("enabled", bool, "boolean"),
+        ("label", str, "string"),
+        ("adapterConfig", Mapping, "object"),
+    ):
         if cheap.get(key) is not None and not isinstance(cheap[key], kind):
             raise Invalid.at(*path, "cheap", key, message=f"Expected {word}", code="invalid_type")
     if cheap.get("adapterConfig") is None:
         return {"cheap": dict(cheap)}
-    return {"cheap": {**cheap, "adapterConfig": checked(cheap["adapterConfig"], *path, "cheap", "adapterConfig")}}
+    return {
+        "cheap": {**cheap, "adapterConfig": checked(cheap["adapterConfig"], *path, "cheap", "adapterConfig")}
+    }
 
 
 def _require_keys(value: Any, known: frozenset[str], *path: str) -> None:
@@ -85,7 +93,9 @@ def _require_keys(value: Any, known: frozenset[str], *path: str) -> None:
     unknown = sorted(set(value) - known)
     if unknown:
         message = f"Unrecognized key(s) in object: {', '.join(map(repr, unknown))}"
-        raise Invalid([{"code": "unrecognized_keys", "keys": unknown, "path": list(path), "message": message}])
+        raise Invalid(
+            [{"code": "unrecognized_keys", "keys": unknown, "path": list(path), "message": message}]
+        )
 
 
 def merged(stored: Config, sent: Config, *, replace: bool, type_changes: bool) -> Config:
@@ -104,9 +114,7 @@ def holds_marker(value: Any) -> bool:
     return isinstance(value, list) and any(holds_marker(item) for item in value)
 
 
-def refuse_host_changes(
-    *, before: tuple[Config, Config], after: tuple[Config, Config], own: bool
-) -> None:
+def refuse_host_changes(*, before: tuple[Config, Config], after: tuple[Config, Config], own: bool) -> None:
     """Raise Forbidden if an agent's write changes what is the board's: (adapter, runtime) configs before and after.
 
     Instruction locations and workspace commands are closed to agents everywhere, also inside a model profile;
@@ -140,7 +148,10 @@ def _adapter_configs(adapter_config: Config, runtime_config: Config) -> Iterator
     profiles = runtime_config.get("modelProfiles")
     cheap = profiles.get("cheap") if isinstance(profiles, dict) else None
     profile_config = cheap.get("adapterConfig") if isinstance(cheap, dict) else None
-    yield "runtimeConfig.modelProfiles.cheap.adapterConfig", profile_config if isinstance(profile_config, dict) else {}
+    yield (
+        "runtimeConfig.modelProfiles.cheap.adapterConfig",
+        profile_config if isinstance(profile_config, dict) else {},
+    )
 
 
 def _strategy(config: Config) -> Config:

@@ -74,6 +74,7 @@ def create(
         org.lock(company.id)
         if fields.get("reports_to") is not None:
             org.require_manager(company.id, fields["reports_to"])
+            org.require_place(company.id, None, fields["reports_to"])
         agent = Agent.objects.create(
             **{name: fields[name] for name in _PLAIN if fields.get(name) is not None},
             company=company,
@@ -302,10 +303,14 @@ def run_ended(*, agent_id: UUID, failed: bool, others_running: bool, now: dateti
 
 def _move(agent: Agent, refusals: Mapping[AgentStatus, str], now: datetime, **values: Any) -> Agent:
     """Change the status unless it is one of `refusals`, whose text then becomes a Conflict."""
-    moved = Agent.objects.filter(pk=agent.pk).exclude(status__in=list(refusals)).update(**values, updated_at=now)
+    moved = (
+        Agent.objects.filter(pk=agent.pk).exclude(status__in=list(refusals)).update(**values, updated_at=now)
+    )
     row = Agent.objects.get(pk=agent.pk)
     if not moved:
-        raise Conflict(refusals.get(AgentStatus(row.status), "The agent's status has just changed; try again"))
+        raise Conflict(
+            refusals.get(AgentStatus(row.status), "The agent's status has just changed; try again")
+        )
     return row
 
 
@@ -338,7 +343,9 @@ def _new_values(agent: Agent, fields: Mapping[str, Any], *, replace: bool) -> di
             agent.adapter_config, sent, replace=replace, type_changes=type_changes
         )
     if fields.get("runtime_config") is not None:
-        values["runtime_config"] = adapter_config.checked_runtime(fields["runtime_config"], with_defaults=False)
+        values["runtime_config"] = adapter_config.checked_runtime(
+            fields["runtime_config"], with_defaults=False
+        )
     return values
 
 
@@ -390,7 +397,7 @@ def _require_reporting_line(agent: Agent, manager_id: UUID | None) -> None:
         return
     if manager_id != agent.id:
         org.require_manager(agent.company_id, manager_id)
-    org.require_no_circle(agent, manager_id)
+    org.require_place(agent.company_id, agent.id, manager_id)
 
 
 def _shortnames(company_id: UUID, *, but: Agent | None = None) -> set[str]:

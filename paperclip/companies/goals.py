@@ -65,9 +65,7 @@ def delete(*, goal: Goal, actor: Actor, now: datetime) -> Goal:
     rights.require_remover(actor, owner_agent_id=goal.owner_agent_id, what="goals")
     with transaction.atomic():
         _log(goal, "goal.deleted", actor, now, None)
-        goal_id = goal.id
-        goal.delete()
-        goal.id = goal_id
+        Goal.objects.filter(pk=goal.pk).delete()
         return goal
 
 
@@ -86,13 +84,15 @@ _NULLABLE = frozenset({"description", "parent_id", "owner_agent_id"})
 
 
 def _require_references(company_id: UUID, fields: Mapping[str, Any]) -> None:
-    if fields.get("parent_id") is not None and not Goal.objects.filter(
-        company_id=company_id, pk=fields["parent_id"]
-    ).exists():
+    if (
+        fields.get("parent_id") is not None
+        and not Goal.objects.filter(company_id=company_id, pk=fields["parent_id"]).exists()
+    ):
         raise Unprocessable("Parent goal not found in this company")
-    if fields.get("owner_agent_id") is not None and not Agent.objects.filter(
-        company_id=company_id, pk=fields["owner_agent_id"]
-    ).exists():
+    if (
+        fields.get("owner_agent_id") is not None
+        and not Agent.objects.filter(company_id=company_id, pk=fields["owner_agent_id"]).exists()
+    ):
         raise Unprocessable("Owner agent not found in this company")
 
 

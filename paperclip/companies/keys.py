@@ -33,7 +33,11 @@ def create(*, agent: Agent, name: str, actor: Actor, now: datetime) -> tuple[Age
         if refusal:
             raise Conflict(refusal)
         key = AgentApiKey.objects.create(
-            company_id=agent.company_id, agent_id=agent.pk, name=name, key_hash=tokens.digest(token), created_at=now
+            company_id=agent.company_id,
+            agent_id=agent.pk,
+            name=name,
+            key_hash=tokens.digest(token),
+            created_at=now,
         )
         _log(key, "agent.key_created", actor, now)
         return key, token
@@ -42,7 +46,11 @@ def create(*, agent: Agent, name: str, actor: Actor, now: datetime) -> tuple[Age
 def revoke(*, agent: Agent, key_id: UUID | None, actor: Actor, now: datetime) -> AgentApiKey:
     """End a key of `agent`; ending it again changes nothing. Raises NotFound for a key of another agent (B-14)."""
     with transaction.atomic():
-        key = AgentApiKey.objects.select_for_update().filter(pk=key_id, agent_id=agent.pk).first() if key_id else None
+        key = (
+            AgentApiKey.objects.select_for_update().filter(pk=key_id, agent_id=agent.pk).first()
+            if key_id
+            else None
+        )
         if key is None:
             raise NotFound("Key not found")
         if AgentApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):

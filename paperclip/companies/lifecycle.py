@@ -40,7 +40,12 @@ def create(*, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Company
 
 
 def update(
-    *, company: Company, fields: Mapping[str, Any], actor: Actor, now: datetime, action: str = "company.updated"
+    *,
+    company: Company,
+    fields: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+    action: str = "company.updated",
 ) -> Company:
     """Change a company. `fields` holds only what was sent, by column name.
 
@@ -86,7 +91,9 @@ def prefixes(name: str) -> Iterator[str]:
 def _insert(fields: Mapping[str, Any], now: datetime) -> Company:
     for _ in range(_ROUNDS):
         start = next(prefixes(fields["name"]))
-        taken = set(Company.objects.filter(issue_prefix__startswith=start).values_list("issue_prefix", flat=True))
+        taken = set(
+            Company.objects.filter(issue_prefix__startswith=start).values_list("issue_prefix", flat=True)
+        )
         prefix = next(candidate for candidate in prefixes(fields["name"]) if candidate not in taken)
         try:
             with transaction.atomic():
@@ -146,7 +153,9 @@ def _after_status_change(before: Company, actor: Actor, now: datetime) -> Compan
     return company
 
 
-def _log(company: Company, action: str, actor: Actor, now: datetime, details: Mapping[str, Any] | None) -> None:
+def _log(
+    company: Company, action: str, actor: Actor, now: datetime, details: Mapping[str, Any] | None
+) -> None:
     activity.record(
         company_id=company.id,
         actor=actor,

@@ -12,11 +12,26 @@ from django.db import transaction
 
 from paperclip.companies import activity, auth
 from paperclip.companies.actors import Actor
-from paperclip.companies.choices import ROLE_GRANTS, AgentRole, MemberRole, MemberStatus, Permission, PrincipalType
+from paperclip.companies.choices import (
+    ROLE_GRANTS,
+    AgentRole,
+    MemberRole,
+    MemberStatus,
+    Permission,
+    PrincipalType,
+)
 from paperclip.companies.models import Agent, Company, Grant, Member, User
 from paperclip.core.errors import Conflict
 
 _KEPT = object()
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Whether somebody may be archived, and if not, why."""
+
+    can_archive: bool
+    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -26,12 +41,17 @@ class Person:
     member: Member
     user: User | None
     grants: Sequence[Grant]
-    keep_reason: str | None
+    removal: Removal
 
-    @property
-    def removal(self) -> dict[str, Any]:
-        """Whether the person may be archived, and if not, why."""
-        return {"canArchive": self.keep_reason is None, "reason": self.keep_reason}
+
+@dataclass(frozen=True)
+class Access:
+    """What an agent may do, and where that comes from."""
+
+    can_assign_tasks: bool
+    task_assign_source: str
+    membership: Member | None
+    grants: Sequence[Grant]
 
 
 def join(
@@ -139,7 +159,12 @@ def people(company: Company, *, viewer: Actor) -> list[Person]:
     for grant in held.order_by("permission_key"):
         grants.setdefault(grant.principal_id, []).append(grant)
     return [
-        Person(row, users.get(row.principal_id), grants.get(row.principal_id, []), _keep_reason(row, users, viewer))
+        Person(
+            row,
+            users.get(row.principal_id),
+            grants.get(row.principal_id, []),
+            _removal(row, users, viewer),
+        )
         for row in rows
     ]
 
@@ -167,9 +192,13 @@ def access_of(actor: Actor, company_id: UUID) -> dict[str, Any]:
     }
 
 
-def agent_access(agent: Agent) -> dict[str, Any]:
+def agent_access(agent: Agent) -> Access:
     """Return what an agent may do and where that comes from (C-40)."""
-    principal = {"company_id": agent.company_id, "principal_type": PrincipalType.AGENT, "principal_id": agent.id}
+    principal = {
+        "company_id": agent.company_id,
+        "principal_type": PrincipalType.AGENT,
+        "principal_id": agent.id,
+    }
     membership = Member.objects.filter(**principal).first()
     grants = list(Grant.objects.filter(**principal).order_by("permission_key"))
     is_active = membership is not None and membership.status == MemberStatus.ACTIVE
@@ -181,41 +210,7 @@ def agent_access(agent: Agent) -> dict[str, Any]:
         source = "explicit_grant"
     else:
         source = "none"
-    return {
-        "canAssignTasks": source != "none",
-        "taskAssignSource": source,
-        "membership": membership_fields(membership) if membership is not None else None,
-        "grants": [grant_fields(grant) for grant in grants],
-    }
-
-
-def membership_fields(member: Member) -> dict[str, Any]:
-    """Return a membership under its wire names (C-32)."""
-    return {
-        "id": member.id,
-        "companyId": member.company_id,
-        "principalType": member.principal_type,
-        "principalId": member.principal_id,
-        "status": member.status,
-        "membershipRole": member.membership_role,
-        "createdAt": member.created_at,
-        "updatedAt": member.updated_at,
-    }
-
-
-def grant_fields(grant: Grant) -> dict[str, Any]:
-    """Return a grant under its wire names (C-33)."""
-    return {
-        "id": grant.id,
-        "companyId": grant.company_id,
-        "principalType": grant.principal_type,
-        "principalId": grant.principal_id,
-        "permissionKey": grant.permission_key,
-        "scope": grant.scope,
-        "grantedByUserId": grant.granted_by_user_id,
-        "createdAt": grant.created_at,
-        "updatedAt": grant.updated_at,
-    }
+    return Access(source != "none", source, membership, grants)
 
 
 def _grant(member: Member, key: str, *, scope: Any, granted_by: User | None, now: datetime) -> None:
@@ -260,6 +255,11 @@ def _other_owners(member: Member) -> bool:
         .exclude(pk=member.pk)
         .exists()
     )
+
+
+def _removal(member: Member, users: Mapping[UUID, User], viewer: Actor) -> Removal:
+    reason = _keep_reason(member, users, viewer)
+    return Removal(reason is None, reason)
 
 
 def _keep_reason(member: Member, users: Mapping[UUID, User], viewer: Actor) -> str | None:

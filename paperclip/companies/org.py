@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from paperclip.companies.models import Agent, Company
 from paperclip.core.errors import NotFound, Unprocessable
 
 MAX_CHAIN = 50
+MAX_DEPTH = 100
 
 _CHAIN = """
     WITH RECURSIVE chain (id, reports_to_id, name, role, title, depth, path) AS (
@@ -68,7 +70,9 @@ def chain_of_command(agent: Agent) -> list[Superior]:
 def tree(company_id: UUID) -> list[Node]:
     """Return the company's tree without terminated agents, whose reports stand as roots (C-50, CW-18)."""
     rows = Agent.objects.filter(company_id=company_id).exclude(status=AgentStatus.TERMINATED)
-    agents = list(rows.order_by("created_at", "id").values_list("id", "name", "role", "status", "reports_to_id"))
+    agents = list(
+        rows.order_by("created_at", "id").values_list("id", "name", "role", "status", "reports_to_id")
+    )
     nodes = {pk: Node(pk, name, role, status) for pk, name, role, status, _ in agents}
     below: dict[UUID | None, list[Node]] = defaultdict(list)
     for pk, _, _, _, manager in agents:
@@ -87,15 +91,26 @@ def require_manager(company_id: UUID, manager_id: UUID) -> None:
         raise Unprocessable("Manager must belong to same company")
 
 
-def require_no_circle(agent: Agent, manager_id: UUID) -> None:
-    """Raise Unprocessable if reporting to `manager_id` puts `agent` above itself (C-56). Call under `lock`."""
-    if manager_id == agent.id:
+def require_place(company_id: UUID, agent_id: UUID | None, manager_id: UUID) -> None:
+    """Raise Unprocessable if an agent cannot report to `manager_id`: a circle, or a tree too deep (C-56).
+
+    `agent_id` is None for an agent that is yet to be made. Call under `lock`.
+    """
+    if manager_id == agent_id:
         raise Unprocessable("Agent cannot report to itself")
-    managers = dict(Agent.objects.filter(company_id=agent.company_id).values_list("id", "reports_to_id"))
-    seen: set[UUID] = set()
-    above: UUID | None = manager_id
-    while above is not None and above not in seen:
-        if above == agent.id:
-            raise Unprocessable("Reporting relationship would create cycle")
-        seen.add(above)
-        above = managers.get(above)
+    managers = dict(Agent.objects.filter(company_id=company_id).values_list("id", "reports_to_id"))
+    above = _line(managers, manager_id)
+    if agent_id in above:
+        raise Unprocessable("Reporting relationship would create cycle")
+    lines = (_line(managers, other) for other in managers) if agent_id is not None else ()
+    height = max((line.index(agent_id) + 1 for line in lines if agent_id in line), default=1)
+    if len(above) + height > MAX_DEPTH:
+        raise Unprocessable(f"Reporting lines cannot be longer than {MAX_DEPTH} agents")
+
+
+def _line(managers: Mapping[UUID, UUID | None], start: UUID) -> list[UUID]:
+    """Return `start` and everybody above it, nearest first."""
+    line = [start]
+    while (above := managers.get(line[-1])) is not None and above not in line:
+        line.append(above)
+    return line

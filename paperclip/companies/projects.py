@@ -40,7 +40,15 @@ NO_WORKSPACES: Mapping[str, Any] = {
 }
 _extenders: list[Extender] = []
 _NULLABLE = frozenset(
-    {"description", "target_date", "lead_agent_id", "color", "env", "archived_at", "execution_workspace_policy"}
+    {
+        "description",
+        "target_date",
+        "lead_agent_id",
+        "color",
+        "env",
+        "archived_at",
+        "execution_workspace_policy",
+    }
 )
 _NOT_COLUMNS = frozenset({"goal_id", "goal_ids", "workspace"})
 
@@ -129,11 +137,13 @@ def _columns(
         for name, value in fields.items()
         if name not in _NOT_COLUMNS and (value is not None or name in _NULLABLE)
     }
+    policy = columns.get("execution_workspace_policy")
+    if policy is not None and policy.get("environmentId") is not None:
+        raise Unprocessable("executionWorkspacePolicy.environmentId: environment not found in this company")
     if columns.get("env") is not None:
         columns["env"] = bindings.normalized(columns["env"], "env")
-    if actor.is_agent and columns.get("execution_workspace_policy") is not None:
+    if actor.is_agent and policy is not None:
         stored = (before.execution_workspace_policy if before else None) or {}
-        policy = columns["execution_workspace_policy"]
         adapter_config.refuse_strategy_changes(stored, policy, "executionWorkspacePolicy")
     lead = columns.get("lead_agent_id")
     if lead is not None and not Agent.objects.filter(company_id=company_id, pk=lead).exists():
@@ -154,7 +164,8 @@ def _goal_ids(fields: Mapping[str, Any]) -> list[UUID] | None:
 def _set_goals(project: Project, goal_ids: Iterable[UUID]) -> None:
     ProjectGoal.objects.filter(project=project).delete()
     ProjectGoal.objects.bulk_create(
-        ProjectGoal(project=project, goal_id=goal_id, position=position) for position, goal_id in enumerate(goal_ids)
+        ProjectGoal(project=project, goal_id=goal_id, position=position)
+        for position, goal_id in enumerate(goal_ids)
     )
 
 
@@ -165,7 +176,9 @@ def _free_name(name: str, names: Iterable[str]) -> str:
     return shortnames.free_name(name, (naming.slug(other) for other in names if other.isascii()))
 
 
-def _log(project: Project, action: str, actor: Actor, now: datetime, details: Mapping[str, Any] | None) -> None:
+def _log(
+    project: Project, action: str, actor: Actor, now: datetime, details: Mapping[str, Any] | None
+) -> None:
     activity.record(
         company_id=project.company_id,
         actor=actor,

@@ -27,9 +27,13 @@ def agents_of(company_id: UUID) -> QuerySet[Agent]:
 
 def company_spend(company_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
     """Return what each company has spent in this UTC month, in cents; companies without costs are left out."""
-    rows = Company.objects.filter(pk__in=list(company_ids), costevent__occurred_at__gte=clock.month_start(now))
+    rows = Company.objects.filter(
+        pk__in=list(company_ids), costevent__occurred_at__gte=clock.month_start(now)
+    )
     rows = rows.filter(costevent__occurred_at__lt=clock.next_month_start(now))
-    return {pk: int(cents) for pk, cents in rows.values_list("pk").annotate(cents=Sum("costevent__cost_cents"))}
+    return {
+        pk: int(cents) for pk, cents in rows.values_list("pk").annotate(cents=Sum("costevent__cost_cents"))
+    }
 
 
 def agent_spend(agent_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
@@ -39,7 +43,9 @@ def agent_spend(agent_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
         cost_events__occurred_at__gte=clock.month_start(now),
         cost_events__occurred_at__lt=clock.next_month_start(now),
     )
-    return {pk: int(cents) for pk, cents in rows.values_list("pk").annotate(cents=Sum("cost_events__cost_cents"))}
+    return {
+        pk: int(cents) for pk, cents in rows.values_list("pk").annotate(cents=Sum("cost_events__cost_cents"))
+    }
 
 
 def company_stats(company_ids: Iterable[UUID]) -> dict[str, dict[str, int]]:
@@ -49,5 +55,7 @@ def company_stats(company_ids: Iterable[UUID]) -> dict[str, dict[str, int]]:
     agents = dict(companies.annotate(number=Count("agents")))
     issues = dict(companies.annotate(number=Count("issues")))
     return {
-        str(pk): {"agentCount": agents.get(pk, 0), "issueCount": issues.get(pk, 0)} for pk in wanted if pk in agents
+        str(pk): {"agentCount": agents.get(pk, 0), "issueCount": issues.get(pk, 0)}
+        for pk in wanted
+        if pk in agents
     }

@@ -62,6 +62,8 @@ def record(
 
 
 def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
-    redacted = {wire: redaction.data(value) if wire in _SECRETIVE else value for wire, value in values.items()}
+    redacted = {
+        wire: redaction.data(value) if wire in _SECRETIVE else value for wire, value in values.items()
+    }
     # The interface's snapshot names the environment too; there is none to choose from yet.
     return redacted | {"defaultEnvironmentId": None}

@@ -36,7 +36,9 @@ def free_name(name: str, taken: Iterable[str]) -> str:
         candidate = f"{name} {number}"
         if naming.slug(candidate) not in used:
             return candidate
-    raise Conflict(f"Every shortname from '{naming.slug(name)}' to '{naming.slug(name)}-{_LAST_NUMBER}' is in use")
+    raise Conflict(
+        f"Every shortname from '{naming.slug(name)}' to '{naming.slug(name)}-{_LAST_NUMBER}' is in use"
+    )
 
 
 def find(rows: Iterable[_Row], reference: str, *, what: str, ambiguous: str) -> _Row:

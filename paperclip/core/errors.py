@@ -30,6 +30,7 @@ class Invalid(Refusal):
 
     def __init__(self, issues: Sequence[Mapping[str, Any]]) -> None:
         super().__init__("Validation error", details=list(issues))
+        self.issues = issues
 
     @classmethod
     def at(cls, *path: str | int, message: str, code: str = "custom") -> Invalid:

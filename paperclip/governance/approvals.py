@@ -82,11 +82,17 @@ def approve(*, approval: Approval, actor: Actor, now: datetime, note: str | None
         if not first:
             return row
         linked = list(row.issue_links.order_by("created_at", "id").values_list("issue_id", flat=True))
-        details = {"type": row.type, "requestedByAgentId": row.requested_by_agent_id, "linkedIssueIds": linked}
+        details = {
+            "type": row.type,
+            "requestedByAgentId": row.requested_by_agent_id,
+            "linkedIssueIds": linked,
+        }
         _log(row, "approval.approved", actor, now, details)
         if row.type == ApprovalType.HIRE_AGENT:
             hire_decisions.carry_out(approval=row, actor=actor, now=now)
-        signals.approval_approved.send(sender=Approval, approval=row, linked_issue_ids=linked, actor=actor, now=now)
+        signals.approval_approved.send(
+            sender=Approval, approval=row, linked_issue_ids=linked, actor=actor, now=now
+        )
         return row
 
 
@@ -170,8 +176,10 @@ def _requester(company: Company, agent_id: UUID | None, actor: Actor) -> UUID | 
         if agent_id not in (None, actor.agent_id):
             raise Forbidden("Agents can only request approvals in their own name")
         return actor.agent_id
+    if agent_id is None:
+        return None
     known = Agent.objects.filter(company=company, pk=agent_id).exclude(status=AgentStatus.TERMINATED)
-    if agent_id is not None and not known.exists():
+    if not known.exists():
         raise Unprocessable("requestedByAgentId: agent not found in this company")
     return agent_id
 

@@ -18,7 +18,6 @@ from paperclip.governance import signals
 from paperclip.governance.choices import BillingType
 from paperclip.governance.models import CostEvent
 
-SUMS = ("cost_cents", "input_tokens", "cached_input_tokens", "output_tokens")
 _SUBSCRIPTION = (BillingType.SUBSCRIPTION_INCLUDED, BillingType.SUBSCRIPTION_OVERAGE)
 _ALERT_PERCENT = 80
 
@@ -57,7 +56,9 @@ def month_spend(company_id: UUID, *, now: datetime) -> int:
     return queries.company_spend([company_id], now=now).get(company_id, 0)
 
 
-def summary(company: Company, *, start: datetime | None = None, end: datetime | None = None) -> dict[str, Any]:
+def summary(
+    company: Company, *, start: datetime | None = None, end: datetime | None = None
+) -> dict[str, Any]:
     """Return what a company has spent between two moments, both included, against its budget (C-85)."""
     spent = _between(company.id, start, end).aggregate(cents=Sum("cost_cents"))["cents"] or 0
     return {
@@ -68,31 +69,36 @@ def summary(company: Company, *, start: datetime | None = None, end: datetime | 
     }
 
 
-def by_agent(company_id: UUID, *, start: datetime | None = None, end: datetime | None = None) -> list[dict[str, Any]]:
+def by_agent(
+    company_id: UUID, *, start: datetime | None = None, end: datetime | None = None
+) -> list[dict[str, Any]]:
     """Return the sums of each agent with costs, dearest first, with its runs by kind of billing (C-85)."""
     subscribed = Q(billing_type__in=_SUBSCRIPTION)
     rows = (
         _between(company_id, start, end)
         .values("agent_id", "agent__name", "agent__status")
         .annotate(
-            **{f"sum_{name}": Sum(name) for name in SUMS},
+            cost=Sum("cost_cents"),
+            input=Sum("input_tokens"),
+            cached=Sum("cached_input_tokens"),
+            output=Sum("output_tokens"),
             api_runs=Count("heartbeat_run", filter=Q(billing_type=BillingType.METERED_API), distinct=True),
             subscription_runs=Count("heartbeat_run", filter=subscribed, distinct=True),
-            subscription_cached=Sum("cached_input_tokens", filter=subscribed, default=0),
             subscription_input=Sum("input_tokens", filter=subscribed, default=0),
+            subscription_cached=Sum("cached_input_tokens", filter=subscribed, default=0),
             subscription_output=Sum("output_tokens", filter=subscribed, default=0),
         )
-        .order_by("-sum_cost_cents", "agent_id")
+        .order_by("-cost", "agent_id")
     )
     return [
         {
             "agentId": row["agent_id"],
             "agentName": row["agent__name"],
             "agentStatus": row["agent__status"],
-            "costCents": int(row["sum_cost_cents"]),
-            "inputTokens": int(row["sum_input_tokens"]),
-            "cachedInputTokens": int(row["sum_cached_input_tokens"]),
-            "outputTokens": int(row["sum_output_tokens"]),
+            "costCents": int(row["cost"]),
+            "inputTokens": int(row["input"]),
+            "cachedInputTokens": int(row["cached"]),
+            "outputTokens": int(row["output"]),
             "apiRunCount": row["api_runs"],
             "subscriptionRunCount": row["subscription_runs"],
             "subscriptionCachedInputTokens": int(row["subscription_cached"]),
@@ -112,7 +118,11 @@ def dashboard_piece(company_id: UUID, now: datetime) -> dict[str, Any]:
     """Return this UTC month's spend against the budget (C-98)."""
     spent = month_spend(company_id, now=now)
     budget = Company.objects.values_list("budget_monthly_cents", flat=True).get(pk=company_id)
-    return {"monthSpendCents": spent, "monthBudgetCents": budget, "monthUtilizationPercent": percent(spent, budget)}
+    return {
+        "monthSpendCents": spent,
+        "monthBudgetCents": budget,
+        "monthUtilizationPercent": percent(spent, budget),
+    }
 
 
 def budget_alerts(company_id: UUID, now: datetime) -> int:
@@ -138,12 +148,12 @@ def _company_of(company_id: UUID, agent_id: UUID) -> Company:
 
 def _require_references(company: Company, fields: Mapping[str, Any]) -> None:
     """Issues and runs live on higher floors; they are reached through the company they belong to."""
-    known = {
-        "issueId": (fields.get("issue_id"), company.issues),
-        "projectId": (fields.get("project_id"), Project.objects.filter(company=company)),
-        "goalId": (fields.get("goal_id"), Goal.objects.filter(company=company)),
-        "heartbeatRunId": (fields.get("heartbeat_run_id"), company.runs),
-    }
-    for name, (row_id, rows) in known.items():
+    known: list[tuple[str, Any, QuerySet[Any]]] = [
+        ("issueId", fields.get("issue_id"), company.issues.all()),
+        ("projectId", fields.get("project_id"), Project.objects.filter(company=company)),
+        ("goalId", fields.get("goal_id"), Goal.objects.filter(company=company)),
+        ("heartbeatRunId", fields.get("heartbeat_run_id"), company.runs.all()),
+    ]
+    for name, row_id, rows in known:
         if row_id is not None and not rows.filter(pk=row_id).exists():
             raise Unprocessable(f"{name} does not belong to company")

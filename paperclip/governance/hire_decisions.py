@@ -43,9 +43,13 @@ def turn_down(*, approval: Approval, actor: Actor, now: datetime) -> None:
 def settle(*, agent: Agent, actor: Actor, now: datetime) -> None:
     """Close the open hire approvals of an agent that was agreed to by itself (CW-9)."""
     for approval in _close(agent, ApprovalStatus.APPROVED, actor, now):
-        details = {"type": approval.type, "requestedByAgentId": approval.requested_by_agent_id, "linkedIssueIds": []}
         linked = list(approval.issue_links.order_by("created_at", "id").values_list("issue_id", flat=True))
-        _log(approval, "approval.approved", actor, now, details | {"linkedIssueIds": linked})
+        details = {
+            "type": approval.type,
+            "requestedByAgentId": approval.requested_by_agent_id,
+            "linkedIssueIds": linked,
+        }
+        _log(approval, "approval.approved", actor, now, details)
         signals.approval_approved.send(
             sender=Approval, approval=approval, linked_issue_ids=linked, actor=actor, now=now
         )

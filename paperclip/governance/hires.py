@@ -85,4 +85,3 @@ def _payload(agent: Agent, skills: Sequence[str] | None, actor: Actor) -> dict[s
         "requestedByAgentId": str(actor.agent_id) if actor.agent_id else None,
         "requestedConfigurationSnapshot": configuration,
     }
-

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from paperclip.companies import agents, auth, members, org, queries, rights, shortnames
 from paperclip.companies.agent_input import AgentPatchInput, NewAgentInput
 from paperclip.companies.api.base import ActorView, CompanyView
+from paperclip.companies.api.members import GrantOut, MemberOut
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent
 from paperclip.core import naming, redaction
@@ -20,7 +21,7 @@ from paperclip.core.api.fields import Bool
 from paperclip.core.api.inputs import Input
 from paperclip.core.api.outputs import ModelOutput, Output
 from paperclip.core.api.schema import Ok, operation, query
-from paperclip.core.errors import BadRequest, Invalid, NotFound, Unauthorized, Unprocessable
+from paperclip.core.errors import BadRequest, Invalid, Unauthorized, Unprocessable
 
 COMPANY_QUERY = query("companyId", text="Company of a shortname; an agent's own company is assumed.")
 
@@ -61,9 +62,11 @@ class AccessOut(Output):
     """What an agent may do, and where that comes from."""
 
     can_assign_tasks = serializers.BooleanField()
-    task_assign_source = serializers.ChoiceField(choices=["ceo_role", "agent_creator", "explicit_grant", "none"])
-    membership = serializers.DictField(allow_null=True)
-    grants = serializers.ListField(child=serializers.DictField())
+    task_assign_source = serializers.ChoiceField(
+        choices=["ceo_role", "agent_creator", "explicit_grant", "none"]
+    )
+    membership = MemberOut(allow_null=True)
+    grants = GrantOut(many=True)
 
 
 class AgentDetailOut(AgentOut):
@@ -123,7 +126,6 @@ class AgentView(ActorView):
 
     def find_managed(self, reference: str) -> Agent:
         """Return the agent, refusing whoever may not manage agents (the board half of C-26)."""
-        auth.require_board(self.actor)
         agent = self.find_agent(reference)
         rights.require_agent_manager(self.actor, agent.company_id)
         return agent
@@ -155,7 +157,7 @@ def render(agent: Agent, view: ActorView, *, sight: Sight | None = None) -> dict
 def render_detail(agent: Agent, view: ActorView, *, sight: Sight | None = None) -> dict[str, Any]:
     """Return an agent with its chain of command and access (C-40)."""
     chain = SuperiorOut.render_many(org.chain_of_command(agent))
-    access = members.agent_access(agent)
+    access = AccessOut.render(members.agent_access(agent))
     return render(agent, view, sight=sight) | {"chainOfCommand": chain, "access": access}
 
 
@@ -178,7 +180,10 @@ class AgentList(CompanyView):
         spent = queries.agent_spend([row.id for row in rows], now=self.now)
         sight = sight_of(self, self.company.id)
         return Response(
-            [_render(row, sight.configs(row, own_is_full=sight.sees_configurations), spent.get(row.id, 0)) for row in rows]
+            [
+                _render(row, sight.configs(row, own_is_full=sight.sees_configurations), spent.get(row.id, 0))
+                for row in rows
+            ]
         )
 
     @operation("Create an agent [C-54]", reads=NewAgentInput, answers=AgentOut, status=201)
@@ -203,6 +208,8 @@ class AgentMe(ActorView):
 class AgentDetail(AgentView):
     """One agent."""
 
+    board_methods = ("DELETE",)
+
     @operation("Get an agent [C-47]", answers=AgentDetailOut, query=[COMPANY_QUERY])
     def get(self, request: Request, agent_ref: str) -> Response:
         return Response(render_detail(self.find_agent(agent_ref), self))
@@ -220,7 +227,9 @@ class AgentDetail(AgentView):
         )
         return Response(render(agent, self))
 
-    @operation("Take an agent out of the company, keeping its history [C-58]", answers=Ok, query=[COMPANY_QUERY])
+    @operation(
+        "Take an agent out of the company, keeping its history [C-58]", answers=Ok, query=[COMPANY_QUERY]
+    )
     def delete(self, request: Request, agent_ref: str) -> Response:
         agents.remove(agent=self.find_managed(agent_ref), actor=self.actor, now=self.now)
         return Response({"ok": True})
@@ -241,6 +250,8 @@ class AgentPermissions(AgentView):
 class AgentPause(AgentView):
     """Stopping an agent."""
 
+    board_only = True
+
     @operation("Pause an agent [C-58]", answers=AgentOut)
     def post(self, request: Request, agent_ref: str) -> Response:
         agent = agents.pause(agent=self.find_managed(agent_ref), actor=self.actor, now=self.now)
@@ -249,6 +260,8 @@ class AgentPause(AgentView):
 
 class AgentResume(AgentView):
     """Letting an agent work again."""
+
+    board_only = True
 
     @operation("Resume an agent [C-58]", answers=AgentOut)
     def post(self, request: Request, agent_ref: str) -> Response:
@@ -259,6 +272,8 @@ class AgentResume(AgentView):
 class AgentApprove(AgentView):
     """Agreeing to a hired agent."""
 
+    board_only = True
+
     @operation("Approve an agent [C-58]", answers=AgentOut)
     def post(self, request: Request, agent_ref: str) -> Response:
         agent = agents.approve(agent=self.find_managed(agent_ref), actor=self.actor, now=self.now)
@@ -267,6 +282,8 @@ class AgentApprove(AgentView):
 
 class AgentTerminate(AgentView):
     """Letting an agent go."""
+
+    board_only = True
 
     @operation("Terminate an agent [C-58]", answers=AgentOut)
     def post(self, request: Request, agent_ref: str) -> Response:
@@ -290,11 +307,3 @@ class OrgTree(CompanyView):
     @operation("Get the tree of agents [C-50]", answers=OrgNodeOut, many=True)
     def get(self, request: Request, company_id: str) -> Response:
         return Response(org.tree(self.company.id))
-
-
-def find_key_id(reference: str, *, what: str) -> UUID:
-    """Return the id in a path, which must be one. Raises NotFound."""
-    key_id = naming.as_field_uuid(reference)
-    if key_id is None:
-        raise NotFound(f"{what} not found")
-    return key_id

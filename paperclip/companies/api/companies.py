@@ -153,7 +153,11 @@ class CompanyBranding(CompanyView):
         if not fields:
             raise Invalid.at(message="At least one branding field must be provided")
         company = lifecycle.update(
-            company=self.company, fields=fields, actor=self.actor, now=self.now, action="company.branding_updated"
+            company=self.company,
+            fields=fields,
+            actor=self.actor,
+            now=self.now,
+            action="company.branding_updated",
         )
         return Response(render([company], self)[0])
 

@@ -1,0 +1,105 @@
+"""What may be set on an issue, and what is refused for the time being rather than lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from paperclip.companies.actors import Actor
+from paperclip.core.errors import Forbidden, Unprocessable
+
+
+class Fields(TypedDict, total=False):
+    """The settable fields. Absent is "leave it", None is "clear it"; origins are for the product itself."""
+
+    title: str
+    description: str | None
+    status: str
+    priority: str
+    work_mode: str
+    project_id: UUID | None
+    project_workspace_id: UUID | None
+    goal_id: UUID | None
+    parent_id: UUID | None
+    assignee_agent_id: UUID | str | None
+    assignee_user_id: UUID | str | None
+    label_ids: Sequence[UUID]
+    blocked_by_issue_ids: Sequence[UUID]
+    request_depth: int
+    billing_code: str | None
+    assignee_adapter_overrides: dict[str, Any] | None
+    execution_policy: dict[str, Any] | None
+    review_request: dict[str, Any] | None
+    hidden_at: datetime | None
+    inherit_execution_workspace_from_issue_id: UUID | None
+    execution_workspace_id: UUID | None
+    execution_workspace_preference: str | None
+    execution_workspace_settings: dict[str, Any] | None
+    origin_kind: str
+    origin_id: str | None
+    origin_run_id: str | None
+    origin_fingerprint: str
+
+
+# Columns that are stored as they come.
+_PLAIN = (
+    "title", "description", "priority", "work_mode", "billing_code", "assignee_adapter_overrides", "hidden_at",
+    "origin_kind", "origin_id", "origin_run_id", "origin_fingerprint",
+)  # fmt: skip
+# I-57: not stored while isolated workspaces are off, so the log does not claim them either.
+_NOT_STORED = frozenset(
+    {
+        "execution_workspace_id",
+        "execution_workspace_preference",
+        "execution_workspace_settings",
+        "inherit_execution_workspace_from_issue_id",
+        "execution_policy",
+        "review_request",
+    }
+)
+_HOST_COMMANDS = {"provisionCommand", "teardownCommand", "provision_command", "teardown_command"}
+
+
+def plain(fields: Fields) -> dict[str, Any]:
+    """Return the columns among `fields` that are stored as they come."""
+    given: Mapping[str, Any] = fields
+    return {column: given[column] for column in _PLAIN if column in given}
+
+
+def stored(fields: Fields) -> dict[str, Any]:
+    """Return `fields` without what is not stored."""
+    return {name: value for name, value in fields.items() if name not in _NOT_STORED}
+
+
+def require_allowed(fields: Fields, actor: Actor) -> None:
+    """Raise Forbidden when an agent sends commands for the host (I-42)."""
+    if not actor.is_agent:
+        return
+    settings = fields.get("execution_workspace_settings") or {}
+    overrides = fields.get("assignee_adapter_overrides") or {}
+    config = overrides.get("adapterConfig") or overrides.get("adapter_config")
+    found = [
+        *_commands(settings.get("workspace_strategy"), "executionWorkspaceSettings.workspaceStrategy"),
+        *_commands(_inner(config, "workspaceStrategy"), "assigneeAdapterOverrides.adapterConfig.workspaceStrategy"),
+    ]
+    if found:
+        raise Forbidden("Agents cannot set host commands", details={"paths": found})
+
+
+def require_available(fields: Fields) -> None:
+    """Raise Unprocessable for what is asked for and would otherwise be lost silently."""
+    if fields.get("execution_policy") is not None:
+        raise Unprocessable("Execution policies are not available yet")
+    if fields.get("review_request") is not None:
+        raise Unprocessable("reviewRequest requires an active review or approval stage")
+
+
+def _inner(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None
+
+
+def _commands(strategy: Any, path: str) -> Iterator[str]:
+    if isinstance(strategy, Mapping):
+        yield from (f"{path}.{key}" for key, value in strategy.items() if key in _HOST_COMMANDS and value is not None)

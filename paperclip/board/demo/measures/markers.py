@@ -1,0 +1,81 @@
+"""What the authors promised to come back to: TODO, FIXME and their like."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from paperclip.board.demo import files, languages, markdown
+from paperclip.board.demo.files import Survey
+from paperclip.board.demo.markdown import Findings
+from paperclip.board.demo.voice import Voice
+
+WORDS = ("TODO", "FIXME", "HACK", "XXX")
+# In capitals and followed as authors do: a word in running text or an identifier is no promise.
+_MARKER = re.compile(rb"\b(TODO|FIXME|HACK|XXX)\b(?=[:(\s]|$)(?:\([^)\n]{0,40}\))?[:\s-]*([^\n]{0,200})")
+_SHOWN_FILES = 12
+_SHOWN_PROMISES = 20
+_KEPT_TEXT = 80
+
+
+def measure(surveyed: Survey, say: Voice) -> Findings:
+    """Find the markers in programs; prose that merely speaks of them is not searched."""
+    texts = files.Texts(surveyed)
+    by_word: Counter[str] = Counter()
+    by_file: Counter[str] = Counter()
+    promises: list[list[str]] = []
+    line_count = 0
+    for file, content in texts:
+        line_count += files.lines(content)
+        if not languages.is_code(file.path):
+            continue
+        for match in _MARKER.finditer(content):
+            by_word[match[1].decode()] += 1
+            by_file[file.path] += 1
+            if len(promises) < _SHOWN_PROMISES:
+                line = content.count(b"\n", 0, match.start()) + 1
+                promises.append([markdown.code(f"{file.path}:{line}"), match[1].decode(), _text(match[2])])
+    total = by_word.total()
+    say(f"{markdown.count(total, 'marker')} in {markdown.count(len(by_file), 'file')}")
+    return Findings(
+        headline=_headline(by_word, by_file, line_count),
+        figures={
+            "files counted": len(surveyed.files),
+            "text files read": texts.read,
+            "lines counted": line_count,
+            "markers": total,
+            **{f"{word} markers": by_word[word] for word in WORDS},
+            "files with markers": len(by_file),
+        },
+        sections=_sections(by_file, promises) if total else [],
+        remarks=[*surveyed.remarks(), *texts.remarks()],
+    )
+
+
+def _headline(by_word: Counter[str], by_file: Counter[str], line_count: int) -> str:
+    total = by_word.total()
+    if not total:
+        return "No TODO, FIXME, HACK or XXX stands in any program."
+    words = ", ".join(f"{amount:,} {word}" for word, amount in by_word.most_common())
+    densest, amount = by_file.most_common(1)[0]
+    return (
+        f"{markdown.count(total, 'marker')} ({words}) in {markdown.count(len(by_file), 'file')}: one in"
+        f" {line_count // total:,} lines. Most of them, {amount:,}, stand in {markdown.code(densest)}."
+    )
+
+
+def _sections(by_file: Counter[str], promises: list[list[str]]) -> list[str]:
+    rows = [[markdown.code(path), f"{amount:,}"] for path, amount in by_file.most_common(_SHOWN_FILES)]
+    return [
+        markdown.section("Where they stand", markdown.table(["File", "Markers"], rows, right=[1])),
+        markdown.section(
+            "What they say",
+            f"The first {len(promises)}, in order of the files.",
+            markdown.table(["Place", "Marker", "Text"], promises),
+        ),
+    ]
+
+
+def _text(said: bytes) -> str:
+    text = said.decode(errors="replace").strip().removesuffix("*/").strip()
+    return markdown.code(text if len(text) <= _KEPT_TEXT else text[: _KEPT_TEXT - 1] + "…")

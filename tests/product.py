@@ -1,0 +1,160 @@
+"""The product as real processes, on a home and a database of their own: for tests that kill parts of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+
+ROOT = Path(__file__).resolve().parent.parent
+_Value = TypeVar("_Value")
+
+
+def wait_for(condition: Callable[[], _Value], *, seconds: float, what: str) -> _Value:
+    """Return the first true value of `condition`; fail the test when there is none within `seconds`."""
+    until = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > until:
+            pytest.fail(f"waited {seconds:g} s in vain for {what}; last seen: {value!r}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def database_url(name: str) -> str:
+    """The address of database `name` on the test run's server."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def _admin(statement: str) -> None:
+    with psycopg.connect(database_url("postgres"), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+class Product:
+    """Parts of the product, started and killed at will. Django in this process looks at its database too."""
+
+    def __init__(self, home: Path, database: str) -> None:
+        self.home = home
+        self.database = database
+        self.port = free_port()
+        self.parts: dict[str, subprocess.Popen[bytes]] = {}
+        self.logs: list[Path] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DATABASE_URL": database_url(self.database),
+            "PAPERCLIP_HOME": str(self.home),
+            "PORT": str(self.port),
+            "PAPERCLIP_LOG_LEVEL": "INFO",
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, part: str, **extra: str) -> subprocess.Popen[bytes]:
+        """Start `manage.py <part>`; its output goes to a file beside the home."""
+        log = self.home.parent / f"{part}-{len(self.logs)}.log"
+        self.logs.append(log)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), part],
+                env={**self.environment, **extra},
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.parts[part] = process
+        if part == "web":
+            wait_for(self.answers, seconds=30, what="the web part to answer")
+        return process
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/health", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self, part: str) -> None:
+        """`kill -9` of a part with all its processes, as an out-of-memory killer or a power cut would."""
+        process = self.parts.pop(part)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        for part in list(self.parts):
+            self.kill(part)
+
+    def said(self) -> str:
+        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')}" for log in self.logs)
+
+
+@contextlib.contextmanager
+def running(tmp_path: Path, template: str) -> Iterator[Product]:
+    """Give a product with a fresh database made from `template`, and point Django at that database."""
+    name = f"product_{uuid.uuid4().hex[:12]}"
+    _admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    product = Product(tmp_path / "home", name)
+    before: Any = connections["default"].settings_dict["NAME"]
+    runs_root = settings.RUNS_ROOT
+    connections.close_all()
+    connections["default"].settings_dict["NAME"] = name
+    settings.RUNS_ROOT = product.home / "runs"
+    try:
+        yield product
+    finally:
+        product.stop()
+        _kill_agents(product.home)
+        connections.close_all()
+        connections["default"].settings_dict["NAME"] = before
+        settings.RUNS_ROOT = runs_root
+        _admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _kill_agents(home: Path) -> None:
+    """End the shims a killed runner left behind, and with them their programs."""
+    subprocess.run(["pkill", "-TERM", "-f", str(home / "runs")], check=False)
+
+
+def migrated_template(worker: str) -> str:
+    """Make a migrated database to copy from, once per test process."""
+    name = f"product_template_{worker}"
+    _admin(f'DROP DATABASE IF EXISTS "{name}"')
+    _admin(f'CREATE DATABASE "{name}"')
+    subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"],
+        env={**os.environ, "DATABASE_URL": database_url(name)},
+        cwd=ROOT,
+        check=True,
+    )
+    return name
