@@ -79,4 +79,128 @@ def ancestors(pairs: dict[str, str]) -> str:
 
 BRIEF_ANCESTORS = ancestors(_BRIEF_ANCESTOR)
 
-WHERE = "issue.company_id = ANY(%(companies)s::uuid[]) AND (issue.id = %(id)s::uuid OR issue.identifier = %(identifier)s)"
+
+PROJECT_GOAL_ID = "(SELECT goal_id FROM project_goals WHERE project_id = {0}.id ORDER BY position, id LIMIT 1)"
+
+_WORKSPACE = wire.json_object(
+    {
+        "id": "place.id", "companyId": "place.company_id", "projectId": "place.project_id", "name": "place.name",
+        "sourceType": "place.source_type", "cwd": "place.cwd", "repoUrl": "place.repo_url",
+        "repoRef": "place.repo_ref", "defaultRef": "place.default_ref", "visibility": "place.visibility",
+        "isPrimary": "place.is_primary", "createdAt": wire.moment("place.created_at"),
+        "updatedAt": wire.moment("place.updated_at"),
+    }
+)  # fmt: skip
+_WORKSPACES = "COALESCE((SELECT json_agg({0} ORDER BY place.created_at, place.id) FROM project_workspaces AS place WHERE place.project_id = {1}.id), '[]'::json)"  # noqa: E501
+_PRIMARY = "(SELECT {0} FROM project_workspaces AS place WHERE place.project_id = {1}.id AND place.is_primary LIMIT 1)"
+
+
+def _project(alias: str, more: dict[str, str] | None = None) -> str:
+    pairs = {
+        "id": f"{alias}.id",
+        "name": f"{alias}.name",
+        "description": f"{alias}.description",
+        "status": f"{alias}.status",
+        "goalId": PROJECT_GOAL_ID.format(alias),
+        **(more or {}),
+        "workspaces": _WORKSPACES.format(_WORKSPACE, alias),
+        "primaryWorkspace": _PRIMARY.format(_WORKSPACE, alias),
+    }
+    return wire.json_object(pairs)
+
+
+_PROJECT_ROW = _project(
+    "project",
+    {
+        "companyId": "project.company_id", "targetDate": "project.target_date",
+        "leadAgentId": "project.lead_agent_id", "color": "project.color", "pauseReason": "project.pause_reason",
+        "pausedAt": wire.moment("project.paused_at"), "archivedAt": wire.moment("project.archived_at"),
+        "createdAt": wire.moment("project.created_at"), "updatedAt": wire.moment("project.updated_at"),
+    },
+)  # fmt: skip
+PROJECT = f"(SELECT {_PROJECT_ROW} FROM projects AS project WHERE project.id = issue.project_id)::text"
+
+_GOAL_ROW = wire.json_object(
+    {
+        "id": "goal.id", "companyId": "goal.company_id", "title": "goal.title", "description": "goal.description",
+        "level": "goal.level", "status": "goal.status", "parentId": "goal.parent_id",
+        "ownerAgentId": "goal.owner_agent_id", "createdAt": wire.moment("goal.created_at"),
+        "updatedAt": wire.moment("goal.updated_at"),
+    }
+)  # fmt: skip
+GOAL = f"(SELECT {_GOAL_ROW} FROM goals AS goal WHERE goal.id = goal_ref.id)::text"
+
+FULL_ANCESTORS = ancestors(
+    {
+        "id": "up.id", "identifier": "up.identifier", "title": "up.title", "description": "up.description",
+        "status": "up.status", "priority": "up.priority", "assigneeAgentId": "up.assignee_agent_id",
+        "projectId": "up.project_id", "goalId": "up.goal_id",
+        "project": f"(SELECT {_project('project')} FROM projects AS project WHERE project.id = up.project_id)",
+        "goal": "(SELECT json_build_object('id', goal.id, 'title', goal.title, 'description', goal.description,"
+                " 'level', goal.level, 'status', goal.status) FROM goals AS goal WHERE goal.id = up.goal_id)",
+    }
+)  # fmt: skip
+
+_DOCUMENT = {
+    "id": "document.id", "companyId": "document.company_id", "issueId": "link.issue_id", "key": "link.key",
+    "title": "document.title", "format": "document.format",
+    "latestRevisionId": "document.latest_revision_id", "latestRevisionNumber": "document.latest_revision_number",
+    "createdByAgentId": "document.created_by_agent_id", "createdByUserId": "document.created_by_user_id",
+    "updatedByAgentId": "document.updated_by_agent_id", "updatedByUserId": "document.updated_by_user_id",
+    "createdAt": wire.moment("document.created_at"), "updatedAt": wire.moment("document.updated_at"),
+}  # fmt: skip
+_DOCUMENTS_OF_ISSUE = "FROM issue_documents AS link JOIN documents AS document ON document.id = link.document_id WHERE link.issue_id = issue.id"  # noqa: E501
+DOCUMENT_SUMMARIES = f"(SELECT json_agg({wire.json_object(_DOCUMENT)} ORDER BY link.key) {_DOCUMENTS_OF_ISSUE} AND link.key <> 'continuation-summary')::text"  # noqa: E501
+PLAN_DOCUMENT = f"(SELECT {wire.json_object(_DOCUMENT | {'body': 'document.latest_body'})} {_DOCUMENTS_OF_ISSUE} AND link.key = 'plan')::text"  # noqa: E501
+
+# --- Only for an agent that wakes (I-153) ----------------------------------------------------------------
+
+BRIEF_PROJECT = """(
+  SELECT json_build_object('id', project.id, 'name', project.name, 'status', project.status,
+                           'targetDate', project.target_date)
+  FROM projects AS project WHERE project.id = issue.project_id)::text"""
+
+BRIEF_GOAL = """(
+  SELECT json_build_object('id', goal.id, 'title', goal.title, 'status', goal.status, 'level', goal.level,
+                           'parentId', goal.parent_id)
+  FROM goals AS goal WHERE goal.id = goal_ref.id)::text"""
+
+COMMENT_CURSOR = f"""(
+  SELECT json_build_object(
+    'totalComments', (SELECT count(*) FROM issue_comments WHERE issue_id = issue.id),
+    'latestCommentId', newest.id, 'latestCommentAt', {wire.moment("newest.created_at")})
+  FROM (SELECT 1) AS always LEFT JOIN LATERAL (
+    SELECT id, created_at FROM issue_comments WHERE issue_id = issue.id ORDER BY number DESC LIMIT 1
+  ) AS newest ON true)::text"""
+
+COMMENT = {
+    "id": "comment.id", "companyId": "comment.company_id", "issueId": "comment.issue_id",
+    "authorAgentId": "comment.author_agent_id", "authorUserId": "comment.author_user_id",
+    "authorType": "comment.author_type", "createdByRunId": "comment.created_by_run_id", "body": "comment.body",
+    "presentation": "comment.presentation", "metadata": "comment.metadata",
+    "createdAt": wire.moment("comment.created_at"), "updatedAt": wire.moment("comment.updated_at"),
+}  # fmt: skip
+WAKE_COMMENT = f"""(
+  SELECT {wire.json_object(COMMENT)} FROM issue_comments AS comment
+  WHERE comment.id = %(wake_comment)s::uuid AND comment.issue_id = issue.id)::text"""
+
+CONTINUATION = f"""(
+  SELECT json_build_object(
+    'key', link.key, 'title', document.title, 'body', document.latest_body,
+    'latestRevisionId', document.latest_revision_id, 'latestRevisionNumber', document.latest_revision_number,
+    'updatedAt', {wire.moment("document.updated_at")})
+  {_DOCUMENTS_OF_ISSUE} AND link.key = 'continuation-summary')::text"""
+
+# --- The frame -------------------------------------------------------------------------------------------
+
+_FRAME = """
+SELECT {pieces}
+FROM issues AS issue LEFT JOIN LATERAL (SELECT {goal} AS id) AS goal_ref ON true
+WHERE issue.company_id = ANY(%(companies)s::uuid[])
+  AND (issue.id = %(id)s::uuid OR issue.identifier = %(identifier)s)
+"""
+
+
+def statement(*pieces: str) -> str:
+    """Return the query that reads `pieces` of the issue named by `id` or `identifier`, in `companies`."""
+    return _FRAME.format(pieces=",\n".join(pieces), goal=GOAL_ID)

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+import environ
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+
+from paperclip.core import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 _Value = TypeVar("_Value")
@@ -58,9 +61,9 @@ def _admin(statement: str) -> None:
 class Product:
     """Parts of the product, started and killed at will. Django in this process looks at its database too."""
 
-    def __init__(self, home: Path, database: str) -> None:
+    def __init__(self, home: Path, database_url: str) -> None:
         self.home = home
-        self.database = database
+        self.database_url = database_url
         self.port = free_port()
         self.parts: dict[str, subprocess.Popen[bytes]] = {}
         self.logs: list[Path] = []
@@ -69,7 +72,7 @@ class Product:
     def environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "DATABASE_URL": database_url(self.database),
+            "DATABASE_URL": self.database_url,
             "PAPERCLIP_HOME": str(self.home),
             "PORT": str(self.port),
             "PAPERCLIP_LOG_LEVEL": "INFO",
@@ -124,21 +127,52 @@ def running(tmp_path: Path, template: str) -> Iterator[Product]:
     """Give a product with a fresh database made from `template`, and point Django at that database."""
     name = f"product_{uuid.uuid4().hex[:12]}"
     _admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    product = Product(tmp_path / "home", name)
-    before: Any = connections["default"].settings_dict["NAME"]
-    runs_root = settings.RUNS_ROOT
-    connections.close_all()
-    connections["default"].settings_dict["NAME"] = name
-    settings.RUNS_ROOT = product.home / "runs"
     try:
-        yield product
+        with looking_at(database_url(name), tmp_path / "home"):
+            product = Product(tmp_path / "home", database_url(name))
+            try:
+                yield product
+            finally:
+                product.stop()
+                _kill_agents(product.home)
     finally:
-        product.stop()
-        _kill_agents(product.home)
-        connections.close_all()
-        connections["default"].settings_dict["NAME"] = before
-        settings.RUNS_ROOT = runs_root
         _admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def with_own_server(tmp_path: Path) -> Iterator[Product]:
+    """Give a product whose PostgreSQL belongs to it alone, to be stopped and started."""
+    postgres.start(tmp_path, durable=False)
+    url = postgres.url(tmp_path)
+    try:
+        migrate(url)
+        with looking_at(url, tmp_path / "home"):
+            product = Product(tmp_path / "home", url)
+            try:
+                yield product
+            finally:
+                product.stop()
+                _kill_agents(product.home)
+    finally:
+        postgres.stop(tmp_path)
+
+
+@contextlib.contextmanager
+def looking_at(url: str, home: Path) -> Iterator[None]:
+    """Point Django in this process at another database and home."""
+    settings_dict = connections["default"].settings_dict
+    before, runs_root = dict(settings_dict), settings.RUNS_ROOT
+    connections.close_all()
+    settings_dict.update({key: value for key, value in environ.Env.db_url_config(url).items() if key != "OPTIONS"})
+    settings_dict["OPTIONS"] = {**before["OPTIONS"], **environ.Env.db_url_config(url).get("OPTIONS", {})}
+    settings.RUNS_ROOT = home / "runs"
+    try:
+        yield
+    finally:
+        connections.close_all()
+        settings_dict.clear()
+        settings_dict.update(before)
+        settings.RUNS_ROOT = runs_root
 
 
 def _kill_agents(home: Path) -> None:
@@ -151,10 +185,10 @@ def migrated_template(worker: str) -> str:
     name = f"product_template_{worker}"
     _admin(f'DROP DATABASE IF EXISTS "{name}"')
     _admin(f'CREATE DATABASE "{name}"')
-    subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"],
-        env={**os.environ, "DATABASE_URL": database_url(name)},
-        cwd=ROOT,
-        check=True,
-    )
+    migrate(database_url(name))
     return name
+
+
+def migrate(url: str) -> None:
+    command = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
+    subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, cwd=ROOT, check=True)

@@ -29,7 +29,7 @@ class ResetIn(Input):
 class _ManagedAgentView(AgentView):
     def managed(self, reference: str) -> Agent:
         """Return the agent, for a person who manages agents."""
-        agent = self.agent(reference)
+        agent = self.find_agent(reference)
         auth.require_board(self.actor)
         if not auth.may_manage_agents(self.actor, agent.company_id):
             raise Forbidden("Missing permission: agents:create")

@@ -1,5 +1,21 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from heartbeat.api import agents, runs, wakeups
+
+urlpatterns = [
+    path("agents/<str:agent_id>/wakeup", wakeups.WakeupView.as_view()),
+    path("agents/<str:agent_id>/heartbeat/invoke", wakeups.InvokeView.as_view()),
+    path("agents/<str:agent_id>/runtime-state", agents.RuntimeStateView.as_view()),
+    path("agents/<str:agent_id>/runtime-state/reset-session", agents.ResetSessionView.as_view()),
+    path("agents/<str:agent_id>/task-sessions", agents.TaskSessionsView.as_view()),
+    path("instance/scheduler-heartbeats", agents.SchedulerHeartbeatsView.as_view()),
+    path("companies/<str:company_id>/heartbeat-runs", runs.CompanyRunsView.as_view()),
+    path("companies/<str:company_id>/live-runs", runs.LiveRunsView.as_view()),
+    path("heartbeat-runs/<str:run_id>", runs.RunDetailView.as_view()),
+    path("heartbeat-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
+    path("heartbeat-runs/<str:run_id>/events", runs.RunEventsView.as_view()),
+    path("heartbeat-runs/<str:run_id>/log", runs.RunLogView.as_view()),
+    path("heartbeat-runs/<str:run_id>/issues", runs.RunIssuesView.as_view()),
+]

@@ -8,14 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from heartbeat import wakeups
-from heartbeat.api import agents
 from heartbeat.api.shapes import RunRowOut, SkippedOut
 from heartbeat.choices import RUN_LIVE, InvocationSource, TriggerDetail
 from heartbeat.models import Run
 from heartbeat.wakeups import Call, Outcome
 from issues.models import Issue
 from paperclip.companies import activity, auth
-from paperclip.companies.api.base import ActorView
+from paperclip.companies.api.agents import AgentView
 from paperclip.companies.models import Agent
 from paperclip.core import naming
 from paperclip.core.api.fields import Bool, Enum, Object, Text
@@ -35,10 +34,10 @@ class WakeIn(Input):
     force_fresh_session = Bool(required=False, allow_null=True)
 
 
-class _WakingView(ActorView):
+class _WakingView(AgentView):
     def wakeable(self, reference: str) -> Agent:
         """Return the agent the caller may wake: itself, or any for a person who manages agents."""
-        agent = agents.find(self, reference)
+        agent = self.find_agent(reference)
         if self.actor.is_agent and self.actor.agent_id != agent.pk:
             raise Forbidden("Agent can only invoke itself")
         if self.actor.is_board and not auth.may_manage_agents(self.actor, agent.company_id):

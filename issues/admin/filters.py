@@ -40,7 +40,7 @@ class ViewFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the issues of the view; a filter by status stands above it."""
         view = VIEWS.get(self.value() or "")
-        return queryset if view is None or "status__exact" in request.GET else queryset.filter(status__in=view[1])
+        return queryset if view is None or "status" in request.GET else queryset.filter(status__in=view[1])
 
 
 class AssigneeFilter(ScopedFilter):

@@ -19,7 +19,7 @@ from issues.models import Comment, Issue, IssueDocument, Relation
 from paperclip.companies import told
 from paperclip.companies.models import Activity
 from paperclip.core import clock, links, naming, panels
-from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
+from paperclip.core.admin import BoardModelAdmin, Heading, StatusFilter, scope_of
 from paperclip.core.errors import BadRequest
 from paperclip.core.links import Link
 
@@ -54,7 +54,7 @@ class IssueAdmin(BoardModelAdmin):
     )  # fmt: skip
     list_filter = (
         filters.ViewFilter,
-        "status",
+        StatusFilter,
         "priority",
         filters.AssigneeFilter,
         filters.ProjectFilter,

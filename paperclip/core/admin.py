@@ -25,7 +25,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from paperclip.core import forms, naming
+from paperclip.core import forms, naming, status_look
 from paperclip.core.errors import Refusal
 
 COMPANY_KEY = "board_company"
@@ -439,6 +439,22 @@ class BoardModelAdmin(ModelAdmin):
 
 
 # --- Filters ---------------------------------------------------------------------------------------------
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """A filter by status, in the words the board uses everywhere."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the statuses the model knows."""
+        choices = model_admin.model._meta.get_field("status").choices
+        return [(value, status_look.of(value).label) for value, _ in choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of that status."""
+        return queryset if self.value() is None else queryset.filter(status=self.value())
 
 
 class ScopedFilter(admin.SimpleListFilter):

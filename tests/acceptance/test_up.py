@@ -1,4 +1,4 @@
-"""`manage.py up` as a person meets it: on an empty home, with its own database, until it is stopped or killed."""
+"""`manage.py up` as a person meets it: from an empty home until it is stopped or killed."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_port_taken_while_running_is_waited_for(manage, home):
     answers_again(port)
 
 
-def test_full_home_disk_is_said_in_a_sentence(manage, home):
+def test_home_that_cannot_hold_the_database_is_said_in_a_sentence(manage, home):
     home.mkdir()
     (home / "postgres").write_text("in the way")
     up = manage("up", PORT=str(free_port()))

@@ -18,7 +18,7 @@ from paperclip.companies import agents, auth, keys, org, queries, rights, told
 from paperclip.companies.choices import ADAPTER_TYPES, AgentRole, AgentStatus
 from paperclip.companies.models import Activity, Agent, AgentApiKey, AgentConfigRevision
 from paperclip.core import clock, links, naming, panels, redaction
-from paperclip.core.admin import BoardModelAdmin, FormPage, Heading, scope_of
+from paperclip.core.admin import BoardModelAdmin, FormPage, Heading, StatusFilter, scope_of
 from paperclip.core.errors import BadRequest, NotFound
 from paperclip.core.forms import BoardForm, choice, text
 from paperclip.core.links import Link
@@ -120,7 +120,7 @@ class AgentAdmin(BoardModelAdmin):
         Heading("Last heartbeat", "last_heartbeat_at", css="time"),
     )
     deferred = ("adapter_config", "runtime_config", "metadata", "permissions", "capabilities")
-    list_filter = ("status", "role")
+    list_filter = (StatusFilter, "role")
     search_fields = ("name", "title")
     ordering = ("created_at",)
     deeds = {
@@ -136,7 +136,7 @@ class AgentAdmin(BoardModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the agents, those that were let go only when asked for by status."""
         rows = super().get_queryset(request)
-        return rows if request.GET.get("status__exact") else rows.exclude(status=AgentStatus.TERMINATED)
+        return rows if request.GET.get("status") else rows.exclude(status=AgentStatus.TERMINATED)
 
     def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
         """Return agents with their manager."""

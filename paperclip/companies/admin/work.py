@@ -17,7 +17,7 @@ from paperclip.companies import goals, projects, queries
 from paperclip.companies.choices import GoalLevel, GoalStatus, ProjectStatus
 from paperclip.companies.models import Goal, Project
 from paperclip.core import clock, links, naming, panels
-from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
+from paperclip.core.admin import BoardModelAdmin, Heading, StatusFilter, scope_of
 from paperclip.core.forms import BoardForm, choice, text
 from paperclip.core.links import Link
 
@@ -80,7 +80,7 @@ class ProjectAdmin(BoardModelAdmin):
         Heading("Updated", "updated_at", css="time"),
     )
     deferred = ("env", "execution_workspace_policy")
-    list_filter = ("status",)
+    list_filter = (StatusFilter,)
     list_select_related = ("lead_agent",)
     search_fields = ("name",)
 
@@ -166,7 +166,7 @@ class GoalAdmin(BoardModelAdmin):
         Heading("Part of", css="grow"),
         Heading("Updated", "updated_at", css="time"),
     )
-    list_filter = ("status", "level")
+    list_filter = (StatusFilter, "level")
     list_select_related = ("parent", "owner_agent")
     search_fields = ("title",)
 

@@ -56,6 +56,12 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> dict[str, An
     return {"moment": start, "kind": "" if end else "elapsed", "text": duration(taken)}
 
 
+@register.simple_tag
+def options(changelist: Any, spec: Any) -> list[dict[str, Any]]:
+    """Return the choices of a list's filter, with the address of each."""
+    return list(spec.choices(changelist))
+
+
 @register.filter
 def distance(moment: datetime) -> str:
     """Return a moment as words: `just now`, `5 min ago`, `in 8 min`, and beyond four weeks the date."""

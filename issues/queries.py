@@ -1,0 +1,187 @@
+"""What the interface and the board ask about one issue. Reads only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db.models import QuerySet
+
+from issues import attention, blockers, snapshots, wire
+from issues.choices import PLAN_DOCUMENT, IssueStatus
+from issues.models import Comment, Issue
+from paperclip.companies.models import Activity, Project
+from paperclip.core import naming
+
+MAX_ACTIVITY = 1000
+
+_PROJECT_LINK = re.compile(r"\]\(project://([0-9a-fA-F-]{36})(?:\?[^)\s]{0,100})?\)")
+_PLAN = re.compile(r"<plan>(.*?)</plan>", re.IGNORECASE | re.DOTALL)
+
+_DETAIL = snapshots.statement(
+    wire.select(Issue, "issue"),
+    "goal_ref.id",
+    snapshots.LABELS,
+    snapshots.FULL_ANCESTORS,
+    snapshots.BLOCKED_BY,
+    snapshots.BLOCKS,
+    snapshots.SCHEDULED_RETRY,
+    snapshots.PROJECT,
+    snapshots.GOAL,
+    snapshots.DOCUMENT_SUMMARIES,
+    snapshots.PLAN_DOCUMENT,
+)
+_PLAIN = f"SELECT {wire.select(Issue, 'issue')}, {snapshots.LABELS} FROM issues AS issue WHERE issue.id = %(id)s"  # noqa: S608
+
+
+def locate(reference: str, company_ids: Iterable[UUID]) -> tuple[UUID, UUID] | None:
+    """Return `(issue id, company id)` of what a path names by id or identifier within companies (I-6)."""
+    names = named(reference, company_ids)
+    if names is None:
+        return None
+    rows = Issue.objects.filter(company_id__in=names["companies"])
+    rows = rows.filter(pk=names["id"]) if names["id"] else rows.filter(identifier=names["identifier"])
+    return rows.values_list("pk", "company_id").first()
+
+
+def named(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None:
+    """Return the parameters by which hand-written SQL finds the issue; None when nothing can be meant (I-6)."""
+    identifier = naming.as_identifier(reference)
+    issue_id = naming.as_uuid(reference)
+    if identifier is None and issue_id is None:
+        return None
+    return {"companies": list(company_ids), "id": issue_id, "identifier": identifier}
+
+
+def issue_object(issue_id: UUID) -> dict[str, Any]:
+    """Return the issue with its labels (I-9), as every write answers it."""
+    (values,) = wire.rows(_PLAIN, {"id": issue_id})
+    return wire.issue(values) | _labels(values[-1])
+
+
+def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None:
+    """Return everything an issue's page shows (I-141); None when there is no such issue for the caller."""
+    names = named(reference, company_ids)
+    found = wire.rows(_DETAIL, names) if names else []
+    if not found:
+        return None
+    *values, goal_id, labels, ancestors, blocked_by, blocks, retry, project, goal, documents, plan = found[0]
+    row = wire.issue(values)
+    waits = with_terminal_blockers(blocked_by)
+    return row | _labels(labels) | {
+        "goalId": goal_id,
+        "ancestors": wire.fragment(ancestors or "[]"),
+        "blockerAttention": blocker_attention(row),
+        "productivityReview": None,
+        "successfulRunHandoff": None,
+        "scheduledRetry": wire.fragment(retry),
+        "blockedBy": waits,
+        "blocks": wire.fragment(blocks or "[]"),
+        "relatedWork": {"outbound": [], "inbound": []},
+        "referencedIssueIdentifiers": [],
+        "planDocument": wire.fragment(plan),
+        "documentSummaries": wire.fragment(documents or "[]"),
+        "legacyPlanDocument": None if plan else legacy_plan(row["description"]),
+        "project": wire.fragment(project),
+        "goal": wire.fragment(goal),
+        "mentionedProjects": mentioned_projects(row["companyId"], f"{row['title']}\n{row['description'] or ''}"),
+        "currentExecutionWorkspace": None,
+        "workProducts": [],
+    }  # fmt: skip
+
+
+def relations(issue_id: UUID) -> dict[str, Any]:
+    """Return `blockedBy` and `blocks` as an edit of blockers answers them (I-164)."""
+    blocked_by, blocks = blockers.relation_summaries(issue_id)
+    return {"blockedBy": blocked_by, "blocks": blocks}
+
+
+def blocker_attention(row: dict[str, Any]) -> dict[str, Any]:
+    """Return who has to move for a blocked issue to go on (I-86), from its wire row."""
+    if row["status"] != IssueStatus.BLOCKED:
+        return attention.NONE
+    issue_id = UUID(row["id"])
+    return attention.of(UUID(row["companyId"]), [issue_id])[issue_id]
+
+
+def with_terminal_blockers(text: str | None) -> list[dict[str, Any]]:
+    """Return the blockers in JSON `text`, with what stands behind those that are open (I-85)."""
+    entries: list[dict[str, Any]] = orjson.loads(text) if text else []
+    if any(entry["status"] != IssueStatus.DONE for entry in entries):
+        for entry in entries:
+            entry["id"] = UUID(entry["id"])
+        blockers.add_terminal_blockers(entries)
+    return entries
+
+
+def legacy_plan(description: str | None) -> dict[str, Any] | None:
+    """Return the plan that an older description carries in it (I-135)."""
+    found = _PLAN.search(description or "")
+    body = found[1].strip() if found else ""
+    return {"key": PLAN_DOCUMENT, "body": body, "source": "issue_description"} if body else None
+
+
+def mentioned_projects(company_id: str, text: str) -> list[dict[str, Any]]:
+    """Return the projects that Markdown links in `text` name, in order (I-141)."""
+    ids = [project_id for each in _PROJECT_LINK.findall(text) if (project_id := naming.as_field_uuid(each))]
+    if not ids:
+        return []
+    rows = Project.objects.filter(company_id=company_id, pk__in=ids).values("id", "name", "status", "color")
+    found = {row["id"]: dict(row) for row in rows}
+    return [found[project_id] for project_id in dict.fromkeys(ids) if project_id in found]
+
+
+def activity(issue_id: UUID, *, limit: int = MAX_ACTIVITY) -> QuerySet[Activity]:
+    """Return what happened to an issue, newest first (I-209)."""
+    rows = Activity.objects.filter(entity_type="issue", entity_id=str(issue_id))
+    return rows.order_by("-created_at", "-id")[:limit]
+
+
+# --- The thread ------------------------------------------------------------------------------------------
+
+_NOT_SPOKEN = ("number",)
+
+
+def comments(
+    issue_id: UUID, *, after: UUID | None = None, ascending: bool = False, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Return comments in the order they were stored, or the reverse (I-70).
+
+    `after` names a comment: with `ascending` only newer ones are returned, else only older ones, and it never is.
+    An anchor of another issue gives nothing.
+    """
+    rows = Comment.objects.filter(issue_id=issue_id)
+    if after is not None:
+        anchor = rows.filter(pk=after).values_list("number", flat=True).first()
+        if anchor is None:
+            return []
+        rows = rows.filter(number__gt=anchor) if ascending else rows.filter(number__lt=anchor)
+    rows = rows.order_by("number" if ascending else "-number")
+    return [comment_object(values) for values in _comment_values(rows)[:limit]]
+
+
+def comment(issue_id: UUID, comment_id: UUID) -> dict[str, Any] | None:
+    """Return one comment of an issue."""
+    values = _comment_values(Comment.objects.filter(issue_id=issue_id, pk=comment_id)).first()
+    return comment_object(values) if values is not None else None
+
+
+def comment_object(values: Any) -> dict[str, Any]:
+    """Return the object of a comment from its columns (I-11)."""
+    row = dict(zip(wire.names(Comment, without=_NOT_SPOKEN), values, strict=True))
+    return row | {"presentation": wire.fragment(row["presentation"]), "metadata": wire.fragment(row["metadata"])}
+
+
+def _comment_values(rows: QuerySet[Comment]) -> Any:
+    return rows.values_list(*wire.expressions(Comment, without=_NOT_SPOKEN))
+
+
+# --- Pieces ----------------------------------------------------------------------------------------------
+
+
+def _labels(text: str | None) -> dict[str, Any]:
+    labels = orjson.loads(text) if text else []
+    return {"labels": labels, "labelIds": [label["id"] for label in labels]}
