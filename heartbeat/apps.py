@@ -10,8 +10,12 @@ class HeartbeatConfig(AppConfig):
     name = "heartbeat"
 
     def ready(self) -> None:
+        from heartbeat import queries
         from heartbeat import receivers as receivers  # connects the signals
+        from paperclip.companies import dashboard
 
+        dashboard.register("runActivity", queries.run_activity)
+        dashboard.register_badge("failedRuns", queries.failed_runs)
         post_migrate.connect(_register_schedules, sender=self)
 
 

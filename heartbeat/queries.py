@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncDate
 
 from heartbeat import policy
@@ -16,7 +16,7 @@ from heartbeat.choices import RUN_LIVE, EventLevel, RunStatus
 from heartbeat.models import Run, RunEvent, Runner, Tick
 from heartbeat.runner.rundir import LogPage, RunDir
 from issues.models import Issue
-from paperclip.companies.choices import AGENT_NOT_INVOKABLE
+from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Activity, Agent
 from paperclip.core import clock
 
@@ -141,7 +141,7 @@ def read_log(run: Run, *, offset: int, limit_bytes: int) -> LogPage | None:
     return directory.read_log(offset, limit_bytes)
 
 
-def run_activity(company_id: UUID, now: datetime) -> dict[str, Any]:
+def run_activity(company_id: UUID, now: datetime) -> list[dict[str, Any]]:
     """Return the dashboard's runs per day by outcome, the last 14 UTC days, oldest first (C-98)."""
     today = now.date()
     first = today - timedelta(days=DASHBOARD_DAYS - 1)
@@ -172,7 +172,14 @@ def run_activity(company_id: UUID, now: datetime) -> dict[str, Any]:
                 "total": row["total"],
             }
         )
-    return {"runActivity": days}
+    return days
+
+
+def failed_runs(company_id: UUID, now: datetime) -> int:
+    """Return how many agents' latest run failed (C-99); `now` plays no part."""
+    latest = Run.objects.filter(agent=OuterRef("pk")).order_by("-created_at", "-id").values("status")[:1]
+    agents = Agent.objects.filter(company_id=company_id).exclude(status=AgentStatus.TERMINATED)
+    return agents.annotate(latest=Subquery(latest)).filter(latest__in=_FAILED).count()
 
 
 def scheduler_heartbeats(company_ids: Sequence[UUID]) -> list[dict[str, Any]]:

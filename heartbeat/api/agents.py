@@ -10,9 +10,8 @@ from rest_framework.response import Response
 from heartbeat import queries, sessions
 from heartbeat.api.shapes import ResetStateOut, RuntimeStateOut, SchedulerHeartbeatOut, TaskSessionOut
 from heartbeat.models import RuntimeState, TaskSession
-from paperclip.companies import activity, auth
+from paperclip.companies import activity
 from paperclip.companies.api.agents import AgentView
-from paperclip.companies.models import Agent
 from paperclip.core import redaction
 from paperclip.core.api.fields import Text
 from paperclip.core.api.inputs import Input
@@ -26,46 +25,36 @@ class ResetIn(Input):
     task_key = Text(required=False, allow_null=True, min_length=1)
 
 
-class _ManagedAgentView(AgentView):
-    def managed(self, reference: str) -> Agent:
-        """Return the agent, for a person who manages agents."""
-        agent = self.find_agent(reference)
-        auth.require_board(self.actor)
-        if not auth.may_manage_agents(self.actor, agent.company_id):
-            raise Forbidden("Missing permission: agents:create")
-        return agent
-
-
-class RuntimeStateView(_ManagedAgentView):
+class RuntimeStateView(AgentView):
     """`GET /agents/:id/runtime-state`."""
 
     @operation("Read an agent's totals and latest session [H-165]", answers=RuntimeStateOut)
     def get(self, request: Request, agent_id: str) -> Response:
         """Answer the state, made on first look."""
-        agent = self.managed(agent_id)
+        agent = self.find_managed(agent_id)
         return Response(RuntimeStateOut.render(_state(sessions.runtime_state(agent, now=self.now))))
 
 
-class TaskSessionsView(_ManagedAgentView):
+class TaskSessionsView(AgentView):
     """`GET /agents/:id/task-sessions`."""
 
     @operation("List an agent's task sessions, newest first [H-166]", answers=TaskSessionOut, many=True)
     def get(self, request: Request, agent_id: str) -> Response:
         """Answer the sessions, secrets taken out."""
-        agent = self.managed(agent_id)
+        agent = self.find_managed(agent_id)
         rows = TaskSession.objects.filter(agent=agent).order_by("-updated_at")
         return Response(
             [TaskSessionOut.render(row, sessionParamsJson=redaction.data(row.session_params_json)) for row in rows]
         )
 
 
-class ResetSessionView(_ManagedAgentView):
+class ResetSessionView(AgentView):
     """`POST /agents/:id/runtime-state/reset-session`."""
 
     @operation("Forget an agent's sessions [H-167]", reads=ResetIn, answers=ResetStateOut)
     def post(self, request: Request, agent_id: str) -> Response:
         """Forget the session of one task, or all of them."""
-        agent = self.managed(agent_id)
+        agent = self.find_managed(agent_id)
         key = ResetIn.read(request.data or {}).get("task_key")
         state, cleared = sessions.reset(agent=agent, key=key, now=self.now)
         activity.record(

@@ -12,11 +12,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import projects, shortnames
+from paperclip.companies import auth, projects, shortnames
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.companies.choices import ProjectStatus
 from paperclip.companies.models import Project
-from paperclip.core import naming
+from paperclip.core import naming, redaction
 from paperclip.core.api.fields import Bool, Enum, Items, Moment, Object, Text, Uuid
 from paperclip.core.api.inputs import Input
 from paperclip.core.api.outputs import ModelOutput, Output
@@ -120,13 +120,18 @@ class ProjectOut(ModelOutput):
         ]  # fmt: skip
 
 
-def render_many(rows: Sequence[Project]) -> list[dict[str, Any]]:
-    """Return the answers for projects, with what higher floors add to them."""
+def render_many(rows: Sequence[Project], view: ActorView) -> list[dict[str, Any]]:
+    """Return the answers for projects of one company, with what higher floors add to them.
+
+    Values of the environment are for those who manage agents; others see its names, and values without secrets.
+    """
     added = projects.extensions(rows)
-    return [_render(row, added[row.id]) for row in rows]
+    has_env = [row for row in rows if row.env]
+    sees_env = bool(has_env) and auth.may_manage_agents(view.actor, has_env[0].company_id)
+    return [_render(row, added[row.id], sees_env=sees_env) for row in rows]
 
 
-def _render(project: Project, added: dict[str, Any]) -> dict[str, Any]:
+def _render(project: Project, added: dict[str, Any], *, sees_env: bool) -> dict[str, Any]:
     goals = [link.goal for link in project.goal_links.all()]
     return ProjectOut.render(
         project,
@@ -134,6 +139,7 @@ def _render(project: Project, added: dict[str, Any]) -> dict[str, Any]:
         goalIds=[goal.id for goal in goals],
         goals=ProjectGoalOut.render_many(goals),
         managedByPlugin=None,
+        env=project.env if sees_env else redaction.data(project.env),
         **added,
     )
 
@@ -143,13 +149,13 @@ class ProjectList(CompanyView):
 
     @operation("List projects [C-67]", answers=ProjectOut, many=True)
     def get(self, request: Request, company_id: str) -> Response:
-        return Response(render_many(list(projects.of_company(self.company.id))))
+        return Response(render_many(list(projects.of_company(self.company.id)), self))
 
     @operation("Create a project [C-67]", reads=ProjectInput, answers=ProjectOut, status=201)
     def post(self, request: Request, company_id: str) -> Response:
         fields = _read(ProjectInput, request, partial=False)
         project = projects.create(company=self.company, fields=fields, actor=self.actor, now=self.now)
-        return Response(render_many([project])[0], status=201)
+        return Response(render_many([project], self)[0], status=201)
 
 
 class ProjectView(ActorView):
@@ -183,19 +189,19 @@ class ProjectDetail(ProjectView):
 
     @operation("Get a project [C-67]", answers=ProjectOut, query=[COMPANY_QUERY])
     def get(self, request: Request, project_ref: str) -> Response:
-        return Response(render_many([self.find_project(project_ref)])[0])
+        return Response(render_many([self.find_project(project_ref)], self)[0])
 
     @operation("Change a project [C-67]", reads=ProjectPatch, answers=ProjectOut, query=[COMPANY_QUERY])
     def patch(self, request: Request, project_ref: str) -> Response:
         project = self.find_project(project_ref)
         fields = _read(ProjectPatch, request, partial=True)
         project = projects.update(project=project, fields=fields, actor=self.actor, now=self.now)
-        return Response(render_many([project])[0])
+        return Response(render_many([project], self)[0])
 
     @operation("Delete a project [C-67]", answers=ProjectOut, query=[COMPANY_QUERY])
     def delete(self, request: Request, project_ref: str) -> Response:
         project = self.find_project(project_ref)
-        answer = render_many([project])[0]
+        answer = render_many([project], self)[0]
         projects.delete(project=project, actor=self.actor, now=self.now)
         return Response(answer)
 

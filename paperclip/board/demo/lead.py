@@ -1,0 +1,123 @@
+"""The lead: breaks the audit into parts, waits for them, and writes the report.
+
+Each heartbeat looks at what is there and does the next thing, so it does not matter which wake brings it or what an
+interrupted one had done: create the parts that are missing, wait while any is open, else report.
+"""
+
+from __future__ import annotations
+
+from paperclip.board.demo import markdown, parts, report, shift
+from paperclip.board.demo.parts import PARTS, Part
+from paperclip.board.demo.shift import CLOSED, Json, Shift, Trouble
+
+REPORT = "report"
+
+
+def work(at: Shift, issue: Json) -> None:
+    """Take the audit one step further. Raises Trouble and ApiError."""
+    children = shift.children(at, issue["id"])
+    if _missing(children) or not _open(children):
+        if not shift.take(at, issue):
+            return
+    elif issue["status"] == "blocked":
+        _say_waiting(at, children)
+        return
+    if _missing(children):
+        _plan(at, issue, children)
+        children = shift.children(at, issue["id"])
+    elif _open(children):
+        shift.wait(at, issue, None)
+        _say_waiting(at, children)
+    if _open(children):
+        # A part that ended while this run was still going called an agent that was awake: nobody calls again.
+        children = shift.children(at, issue["id"])
+        if _open(children) or not shift.take(at, issue):
+            return
+    _report(at, issue, children)
+
+
+def _missing(children: list[Json]) -> list[Part]:
+    there = {parts.of(child["description"]) for child in children}
+    return [part for part in PARTS if part not in there]
+
+
+def _open(children: list[Json]) -> list[Json]:
+    return [child for child in children if child["status"] not in CLOSED]
+
+
+def _say_waiting(at: Shift, children: list[Json]) -> None:
+    waiting = ", ".join(child["identifier"] for child in _open(children))
+    at.say(f"Waiting for {waiting}: I am called when the last of them is done")
+
+
+# --- Breaking it down ------------------------------------------------------------------------------------
+
+
+def _plan(at: Shift, issue: Json, children: list[Json]) -> None:
+    """Create the parts that are missing and wait for all of them."""
+    shift.survey(at)
+    workers = _workers(at)
+    given = {part: child for child in children if (part := parts.of(child["description"]))}
+    lines: list[str] = []
+    for number, part in enumerate(PARTS):
+        worker = _worker_for(part, workers, number)
+        if part not in given:
+            given[part] = _give_out(at, issue, part, worker, [child["id"] for child in given.values()])
+        after = " (when all others are done)" if part.after_all_others else ""
+        lines.append(f"- {given[part]['identifier']} {part.title}: {worker['name']}{after}")
+    comment = (
+        "I have broken the audit into parts:\n\n" + "\n".join(lines) + "\n\nThis issue is blocked until they are"
+        " done: until then there is nothing for me to do here, and I am called when the last one is closed."
+    )
+    shift.wait(at, issue, comment)
+
+
+def _give_out(at: Shift, issue: Json, part: Part, worker: Json, others: list[str]) -> Json:
+    body = {
+        "title": part.title,
+        "description": part.description(),
+        "assigneeAgentId": worker["id"],
+        "priority": issue["priority"],
+        **({"blockedByIssueIds": others} if part.after_all_others else {}),
+    }
+    child: Json = at.client.post(f"/issues/{issue['id']}/children", body)
+    waits = f", after {len(others)} others" if part.after_all_others else ""
+    at.say(f"{child['identifier']} {part.title}: for {worker['name']}{waits}")
+    return child
+
+
+def _workers(at: Shift) -> list[Json]:
+    """Return the agents that report to the lead and may be given work. Raises Trouble when there are none."""
+    agents = at.client.get(f"/companies/{at.me['companyId']}/agents")
+    unable = ("terminated", "pending_approval", "paused")
+    workers = [agent for agent in agents if agent["reportsTo"] == at.me["id"] and agent["status"] not in unable]
+    if not workers:
+        raise Trouble("Nobody who could work reports to me: resume a worker, or hire one")
+    return workers
+
+
+def _worker_for(part: Part, workers: list[Json], number: int) -> Json:
+    """Return the worker whose trade the part is, else the next in turn."""
+    named = next((worker for worker in workers if worker["name"] == part.worker), None)
+    return named or workers[number % len(workers)]
+
+
+# --- Putting it together ---------------------------------------------------------------------------------
+
+
+def _report(at: Shift, issue: Json, children: list[Json]) -> None:
+    """Read what the workers wrote, write the report, close the audit."""
+    chapters: list[report.Chapter] = []
+    for child in children:
+        part = parts.of(child["description"])
+        if part is None:
+            continue
+        document = shift.find_document(at, child, part.key)
+        at.say(f"Read {child['identifier']}, {part.title}" if document else f"{child['identifier']} left no document")
+        chapters.append(report.Chapter(part, child["identifier"], child["status"], document["body"] if document else None))
+    project = issue["project"]["name"] if issue["project"] else "the repository"
+    shift.write_document(at, issue, key=REPORT, title=f"Audit of {project}", body=report.write(chapters))
+    told = markdown.count(sum(chapter.document is not None for chapter in chapters), "part")
+    shift.finish(
+        at, issue, f"{report.summary(chapters)}\n\nThe report is in the document `{REPORT}`; it rests on {told}."
+    )
