@@ -22,7 +22,7 @@ from heartbeat.models import Run, Runner, WakeupRequest
 from issues import blockers, checkout
 from issues.choices import PRIORITY_ORDER, IssueStatus
 from issues.models import Issue, Relation
-from paperclip.companies.choices import AGENT_NOT_INVOKABLE
+from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
 
 _LOOK_AHEAD = 64
@@ -118,26 +118,43 @@ def _start(
     run: Run, agent: Agent, issue: Issue | None, context: contexts.WakeContext, *, runner: Runner, now: datetime
 ) -> Run | None:
     token = uuid.uuid4()
+    if issue is not None:
+        context = _with_issue(run, agent, issue, context, now=now)
     taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
-        status=RunStatus.RUNNING, runner=runner, claim_token=token, started_at=now, updated_at=now
+        status=RunStatus.RUNNING,
+        runner=runner,
+        claim_token=token,
+        started_at=now,
+        updated_at=now,
+        context_snapshot=context.to_json(),
     )
     if not taken:
+        transaction.set_rollback(True)  # cancelled at this very moment: nothing of the claim may stand
         return None
     WakeupRequest.objects.filter(pk=run.wakeup_request_id).update(
         status=WakeupStatus.CLAIMED, claimed_at=now, updated_at=now
     )
-    if issue is not None:
-        checkout.stamp_execution(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now)
-        if _checks_out(context):
-            taken_out = checkout.take_for_run(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now)
-            context = context.with_more(paperclipHarnessCheckedOut=taken_out)
-            Run.objects.filter(pk=run.pk).update(context_snapshot=context.to_json())
-    Agent.objects.filter(pk=agent.pk).exclude(status__in=AGENT_NOT_INVOKABLE).update(status="running", updated_at=now)
+    if agent.status != AgentStatus.RUNNING:
+        Agent.objects.filter(pk=agent.pk, status=agent.status).update(status=AgentStatus.RUNNING, updated_at=now)
     events.append(run, "Run started", now=now, payload={"runner": runner.name})
-    run.refresh_from_db()
-    run.agent = agent
-    run.issue = issue
+    run.status, run.runner, run.claim_token, run.started_at = RunStatus.RUNNING, runner, token, now
+    run.context_snapshot = context.to_json()
+    run.agent, run.issue = agent, issue
     return run
+
+
+def _with_issue(
+    run: Run, agent: Agent, issue: Issue, context: contexts.WakeContext, *, now: datetime
+) -> contexts.WakeContext:
+    """Give the run its issue: checked out where it is the agent's to work on, else only the lock (H-22, H-74)."""
+    if _checks_out(context):
+        taken = checkout.take_for_run(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now)
+        context = context.with_more(paperclipHarnessCheckedOut=taken)
+        if taken:
+            issue.refresh_from_db(fields=["status", "checkout_run_id", "execution_run_id"])
+            return context
+    checkout.stamp_execution(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now)
+    return context
 
 
 def _checks_out(context: contexts.WakeContext) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db import connection
 
 from heartbeat.choices import EventLevel, EventType, Stream
 from heartbeat.models import Run, RunEvent
@@ -28,13 +28,11 @@ def append(
     payload: dict[str, Any] | None = None,
 ) -> RunEvent:
     """Add an event to `run`. The number is drawn from the run's own counter, so two writers never share one."""
-    Run.objects.filter(pk=run.pk).update(next_event_seq=F("next_event_seq") + 1)
-    seq = Run.objects.values_list("next_event_seq", flat=True).get(pk=run.pk) - 1
     return RunEvent.objects.create(
         company_id=run.company_id,
         run_id=run.pk,
         agent_id=run.agent_id,
-        seq=seq,
+        seq=_next_seq(run),
         event_type=event_type,
         stream=Stream.SYSTEM,
         level=level,
@@ -42,6 +40,16 @@ def append(
         payload=redaction.data(bounded(payload)) if payload else None,
         created_at=now,
     )
+
+
+def _next_seq(run: Run) -> int:
+    """Draw the next number in one statement; the run's row lock holds it until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE heartbeat_runs SET next_event_seq = next_event_seq + 1 WHERE id = %s RETURNING next_event_seq - 1",
+            [run.pk],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def bounded(value: Any, *, depth: int = 0) -> Any:

@@ -64,17 +64,21 @@ def decide(ending: Ending) -> Decision:
     return Decision(Mechanism.NONE, "Failures of this kind are not tried again by themselves")
 
 
+def columns(decision: Decision) -> dict[str, Any]:
+    """Return what of `decision` is written on the run it was made for."""
+    return {
+        "followup_mechanism": decision.mechanism,
+        "followup_reason": decision.reason,
+        "followup_attempt": decision.attempt,
+        "followup_due_at": decision.due_at,
+    }
+
+
 def follow(run: Run, decision: Decision, *, now: datetime) -> Run | None:
-    """Write `decision` on the ended `run` and carry it out; return the run that follows, None when there is none.
+    """Carry out the `decision` on the ended `run`; return the run that follows, None when there is none.
 
     The caller holds the locks of the run's agent and issue, and has ended the run in the same transaction.
     """
-    Run.objects.filter(pk=run.pk).update(
-        followup_mechanism=decision.mechanism,
-        followup_reason=decision.reason,
-        followup_attempt=decision.attempt,
-        followup_due_at=decision.due_at,
-    )
     if decision.mechanism == Mechanism.PROCESS_LOSS_RETRY:
         return _retry_lost(run, now=now)
     checkout.clear_lock(run_id=run.pk)

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 
 from heartbeat import accounting, drops, events, followups, sessions, wakeups
 from heartbeat import context as contexts
@@ -174,48 +174,56 @@ def _locked(run_id: UUID) -> Run | None:
 
 
 def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:
-    error = redaction.text(verdict.error) if verdict.error else None
-    usage = accounting.usage_json(run, result)
-    Run.objects.filter(pk=run.pk).update(
-        status=verdict.status,
-        error=error,
-        error_code=verdict.error_code,
-        finished_at=now,
-        updated_at=now,
-        exit_code=remains.exit_code,
-        signal=remains.signal,
-        usage_json=usage,
-        result_json=_result_json(run, verdict, result, remains),
-        session_id_after=result.session_display_id,
-        process_pid=remains.process_pid or run.process_pid,
-        process_group_id=remains.process_group_id or run.process_group_id,
-        process_started_at=remains.process_started_at or run.process_started_at,
-        log_store="local_file",
-        log_ref=log_ref(run.pk),
-        log_bytes=remains.log_bytes,
-        log_sha256=remains.log_sha256,
-        stdout_excerpt=remains.stdout_excerpt,
-        stderr_excerpt=remains.stderr_excerpt,
-        last_output_at=remains.last_output_at or run.last_output_at,
-        last_output_stream=remains.last_output_stream or run.last_output_stream,
-        last_output_bytes=remains.log_bytes or run.last_output_bytes,
-        last_output_seq=max(remains.output_chunks, run.last_output_seq),
-    )
-    run.refresh_from_db()
-    _end_request(run, now=now)
-    _tell_end(run, now=now)
-    accounting.charge(run, result, now=now)
-    _remember(run, result, now=now)
     decision = followups.decide(
         followups.Ending(
-            status=run.status,
-            error_code=run.error_code,
+            status=verdict.status,
+            error_code=verdict.error_code,
             cancelled_by_person=run.cancel_requested_at is not None,
             process_loss_retry_count=run.process_loss_retry_count,
         )
     )
+    written = {
+        "status": verdict.status,
+        "error": redaction.text(verdict.error) if verdict.error else None,
+        "error_code": verdict.error_code,
+        "finished_at": now,
+        "updated_at": now,
+        "usage_json": accounting.usage_json(run, result),
+        "result_json": _result_json(verdict, result, remains),
+        "session_id_after": result.session_display_id,
+        **_remains_columns(run, remains),
+        **followups.columns(decision),
+    }
+    Run.objects.filter(pk=run.pk).update(**written)
+    for name, value in written.items():
+        setattr(run, name, value)
+    _end_request(run, now=now)
+    _tell_end(run, now=now)
+    accounting.charge(run, result, now=now)
+    _remember(run, result, now=now)
     followups.follow(run, decision, now=now)
     _settle_agent(run, now=now)
+
+
+def _remains_columns(run: Run, remains: Remains) -> dict[str, Any]:
+    """Return the columns that the run directory fills; what it does not say stays as it is."""
+    return {
+        "exit_code": remains.exit_code,
+        "signal": remains.signal,
+        "process_pid": remains.process_pid or run.process_pid,
+        "process_group_id": remains.process_group_id or run.process_group_id,
+        "process_started_at": remains.process_started_at or run.process_started_at,
+        "log_store": "local_file",
+        "log_ref": log_ref(run.pk),
+        "log_bytes": remains.log_bytes,
+        "log_sha256": remains.log_sha256,
+        "stdout_excerpt": remains.stdout_excerpt,
+        "stderr_excerpt": remains.stderr_excerpt,
+        "last_output_at": remains.last_output_at or run.last_output_at,
+        "last_output_stream": remains.last_output_stream or run.last_output_stream,
+        "last_output_bytes": remains.log_bytes or run.last_output_bytes,
+        "last_output_seq": max(remains.output_chunks, run.last_output_seq),
+    }
 
 
 def _end_request(run: Run, *, now: datetime) -> None:
@@ -256,9 +264,8 @@ def _remember(run: Run, result: Result, *, now: datetime) -> None:
         error=run.error,
         now=now,
     )
-    sessions.runtime_state(run.agent, now=now)
     tokens = result.usage
-    RuntimeState.objects.filter(pk=run.agent_id).update(
+    totals = dict(
         last_run_id=run.pk,
         last_run_status=run.status,
         last_error=run.error,
@@ -269,6 +276,9 @@ def _remember(run: Run, result: Result, *, now: datetime) -> None:
         total_cost_cents=F("total_cost_cents") + accounting.cents(result),
         updated_at=now,
     )
+    if not RuntimeState.objects.filter(pk=run.agent_id).update(**totals):
+        sessions.runtime_state(run.agent, now=now)
+        RuntimeState.objects.filter(pk=run.agent_id).update(**totals)
 
 
 def _settle_agent(run: Run, *, now: datetime) -> None:
@@ -279,9 +289,10 @@ def _settle_agent(run: Run, *, now: datetime) -> None:
         status = AgentStatus.IDLE
     else:
         status = AgentStatus.ERROR
-    agents = Agent.objects.filter(pk=run.agent_id)
-    agents.exclude(status__in=AGENT_NOT_INVOKABLE).update(status=status, updated_at=now)
-    agents.update(last_heartbeat_at=now)
+    kept = When(status__in=AGENT_NOT_INVOKABLE, then=F("status"))
+    Agent.objects.filter(pk=run.agent_id).update(
+        status=Case(kept, default=Value(status)), last_heartbeat_at=now, updated_at=now
+    )
 
 
 def _cancel_reason(run: Run) -> str | None:
@@ -295,7 +306,7 @@ def _cancel_word(reason: str) -> str:
     return "paused" if "pause" in lowered else "cancelled"
 
 
-def _result_json(run: Run, verdict: Verdict, result: Result, remains: Remains) -> dict[str, Any]:
+def _result_json(verdict: Verdict, result: Result, remains: Remains) -> dict[str, Any]:
     """Return the adapter's result with the facts of the stop laid on top (H-96)."""
     kept = {key: value for key, value in result.result_json.items() if value is not None}
     extra: dict[str, Any] = {

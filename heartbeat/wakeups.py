@@ -107,8 +107,10 @@ def promote_deferred(*, issue_id: UUID, now: datetime) -> Run | None:
         .filter(issue_id=issue_id, status=WakeupStatus.DEFERRED)
         .order_by("requested_at", "id")
     )
-    issue = Issue.objects.select_related("project").get(pk=issue_id)
-    for request in waiting.select_for_update(no_key=True, of=("self",)):
+    rows = list(waiting.select_for_update(no_key=True, of=("self",)))
+    issue = Issue.objects.select_related("project").get(pk=issue_id) if rows else None
+    for request in rows:
+        assert issue is not None
         context = contexts.read((request.payload or {}).get(_CONTEXT_KEY))
         facts = Facts(
             agent=request.agent,

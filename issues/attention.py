@@ -70,7 +70,8 @@ def of(company_id: UUID, issue_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]
 def judge(graph: Graph, root: UUID) -> dict[str, Any]:
     """Return the verdict on one blocked issue."""
     edges = graph.below(root)
-    verdicts = {edge: _verdict(graph, edge, depth=1, path={root}) for edge in edges}
+    known: dict[UUID, tuple[str, UUID] | None] = {root: None}
+    verdicts = {edge: _verdict(graph, edge, known, depth=1) for edge in edges}
     by_state: dict[str, list[UUID]] = defaultdict(list)
     for edge, (state, _) in verdicts.items():
         by_state[state].append(edge)
@@ -97,24 +98,35 @@ def _reason(state: str, *, only_children: bool) -> str:
     return "active_child" if only_children else "active_dependency"
 
 
-def _verdict(graph: Graph, issue_id: UUID, *, depth: int, path: set[UUID]) -> tuple[str, UUID]:
-    """Return whether somebody moves this issue, and the issue that decides it (I-87)."""
-    node = graph.nodes[issue_id]
+def _verdict(
+    graph: Graph, issue_id: UUID, known: dict[UUID, tuple[str, UUID] | None], *, depth: int
+) -> tuple[str, UUID]:
+    """Return whether somebody moves this issue, and the issue that decides it (I-87).
+
+    `known` holds what was found out before, and None for what is being looked at further up.
+    """
+    verdict = known.get(issue_id) or _own_verdict(graph.nodes[issue_id])
+    if verdict is None:
+        known[issue_id] = None
+        below = [each for each in graph.below(issue_id) if known.get(each, False) is not None]
+        if not below or depth >= _MAX_DEPTH or graph.is_truncated:
+            verdict = ATTENTION, issue_id
+        else:
+            found = [_verdict(graph, each, known, depth=depth + 1) for each in below]
+            verdict = next((each for state in (ATTENTION, STALLED) for each in found if each[0] == state), found[0])
+    known[issue_id] = verdict
+    return verdict
+
+
+def _own_verdict(node: Node) -> tuple[str, UUID] | None:
+    """Return the verdict the issue itself gives, None when it hangs on what is below."""
     if node.is_asked or node.is_moving or (node.has_user and node.status != "cancelled"):
-        return COVERED, issue_id
+        return COVERED, node.id
     if node.status == "in_review":
-        return STALLED, issue_id
+        return STALLED, node.id
     if node.status == "cancelled" or (node.status == "backlog" and node.has_agent):
-        return ATTENTION, issue_id
-    below = [each for each in graph.below(issue_id) if each not in path]
-    if not below or depth >= _MAX_DEPTH or graph.is_truncated:
-        return ATTENTION, issue_id
-    verdicts = [_verdict(graph, each, depth=depth + 1, path=path | {issue_id}) for each in below]
-    for state in (ATTENTION, STALLED):
-        found = next((verdict for verdict in verdicts if verdict[0] == state), None)
-        if found:
-            return found
-    return verdicts[0]
+        return ATTENTION, node.id
+    return None
 
 
 # Edges from a waiting issue to what it waits for: open blockers, and open children.

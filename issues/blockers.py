@@ -214,6 +214,17 @@ def summaries(issue_ids: Iterable[UUID]) -> list[dict[str, Any]]:
     return [summary(dict(row)) for row in rows]
 
 
+def summaries_by_blocked(issue_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return, by issue, the summaries of what blocks it, each list by title; two queries for any number."""
+    links = Relation.objects.filter(related_issue_id__in=list(issue_ids), type="blocks")
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    pairs = list(links.order_by("issue__title", "issue_id").values_list("related_issue_id", "issue_id"))
+    listed = {row["id"]: row for row in summaries({blocker for _, blocker in pairs})}
+    for blocked, blocker in pairs:
+        found[str(blocked)].append(listed[blocker])
+    return found
+
+
 def relation_summaries(issue_id: UUID) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return `(blockedBy, blocks)` of one issue, each by title, with `terminalBlockers` where there are any (I-85)."""
     rows = (

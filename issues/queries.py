@@ -11,8 +11,8 @@ import orjson
 from django.db.models import QuerySet
 
 from issues import attention, blockers, snapshots, wire
-from issues.choices import PLAN_DOCUMENT, IssueStatus
-from issues.models import Comment, Issue
+from issues.choices import PLAN_DOCUMENT, SYSTEM_DOCUMENT, IssueStatus
+from issues.models import Comment, Document, DocumentRevision, Issue
 from paperclip.companies.models import Activity, Project
 from paperclip.core import naming
 
@@ -185,3 +185,53 @@ def _comment_values(rows: QuerySet[Comment]) -> Any:
 def _labels(text: str | None) -> dict[str, Any]:
     labels = orjson.loads(text) if text else []
     return {"labels": labels, "labelIds": [label["id"] for label in labels]}
+
+
+# --- Documents -------------------------------------------------------------------------------------------
+
+
+def documents(issue_id: UUID, *, with_system: bool = False) -> list[dict[str, Any]]:
+    """Return the issue's documents with their text, by key; those the product keeps only on request (I-132)."""
+    rows = Document.objects.filter(issue_link__issue_id=issue_id).select_related("issue_link").order_by("issue_link__key")
+    if not with_system:
+        rows = rows.exclude(issue_link__key=SYSTEM_DOCUMENT)
+    return [_document_object(row) for row in rows]
+
+
+def document(issue_id: UUID, key: str) -> dict[str, Any] | None:
+    """Return one document with its text (I-19)."""
+    row = Document.objects.filter(issue_link__issue_id=issue_id, issue_link__key=key).select_related("issue_link").first()
+    return _document_object(row) if row is not None else None
+
+
+def revisions(issue_id: UUID, key: str) -> list[dict[str, Any]]:
+    """Return the versions of a document, newest first; nothing of an unknown one (I-134)."""
+    rows = DocumentRevision.objects.filter(document__issue_link__issue_id=issue_id, document__issue_link__key=key)
+    names = (
+        "id", "company_id", "document_id", "revision_number", "title", "format", "body", "change_summary",
+        "created_by_agent_id", "created_by_user_id", "created_at",
+    )  # fmt: skip
+    return [
+        {naming.camel(name): value for name, value in row.items()} | {"issueId": issue_id, "key": key}
+        for row in rows.order_by("-revision_number").values(*names)
+    ]
+
+
+def _document_object(row: Document) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "companyId": row.company_id,
+        "issueId": row.issue_link.issue_id,
+        "key": row.issue_link.key,
+        "title": row.title,
+        "format": row.format,
+        "body": row.latest_body,
+        "latestRevisionId": row.latest_revision_id,
+        "latestRevisionNumber": row.latest_revision_number,
+        "createdByAgentId": row.created_by_agent_id,
+        "createdByUserId": row.created_by_user_id,
+        "updatedByAgentId": row.updated_by_agent_id,
+        "updatedByUserId": row.updated_by_user_id,
+        "createdAt": row.created_at,
+        "updatedAt": row.updated_at,
+    }

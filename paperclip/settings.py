@@ -73,7 +73,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
 
 # --- Applications ----------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the plain one would put its own admin site in place of ours
     "unfold.contrib.filters",
     "paperclip.board.apps.BoardConfig",
     "django.contrib.auth",
@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "workspaces.apps.WorkspacesConfig",
     "heartbeat.apps.HeartbeatConfig",
     "routines.apps.RoutinesConfig",
+    "paperclip.board.demo",
 ]
 
 MIDDLEWARE = [

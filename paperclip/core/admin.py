@@ -141,6 +141,16 @@ class BoundedChangeList(ChangeList):
         self.full_result_count = self.result_count
         self.model_admin.prepare_rows(request, self.result_list)
 
+    @property
+    def previous_page(self) -> int:
+        """The number of the page before."""
+        return int(self.page_num) - 1
+
+    @property
+    def next_page(self) -> int:
+        """The number of the page after."""
+        return int(self.page_num) + 1
+
     def headings(self) -> list[dict[str, Any]]:
         """Return the headings with the address that orders by each and the direction in force."""
         asked = self.params.get("o", "")

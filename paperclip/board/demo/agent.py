@@ -1,7 +1,7 @@
 """The demo's agent program: a lead or a worker, one heartbeat, then it ends.
 
-Started by the run engine like any other program, as `python -I -S agent.py ROLE`. It knows the standard library, the
-variables it is given and the public REST API, nothing else.
+Started by the run engine like any other program, as `python -I -S agent.py ROLE`. It knows the standard
+library, the variables it is given and the public REST API, nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROLES = {"lead": lead.work, "worker": worker.work}
 
 
 def main(arguments: list[str]) -> int:
-    """Work for one heartbeat and return the exit code: 0 when the work is done or waits, 1 with the reason said."""
+    """Work for one heartbeat; return 0 when the work is done or waits, 1 when it failed and said why."""
     options = _options(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _give_up(at: Shift, issue: Json, why: str) -> None:
-    """Tell people on the issue and, last, on standard error; if the issue cannot be told, the error still is."""
+    """Say why on the issue and, last, on standard error, where it becomes the error of the run."""
     try:
         shift.give_up(at, issue, why)
         at.say(f"{issue['identifier']} is blocked")
@@ -58,7 +58,9 @@ def _give_up(at: Shift, issue: Json, why: str) -> None:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="An agent of the demo company; one heartbeat of it.")
     parser.add_argument("role", choices=sorted(_ROLES))
-    parser.add_argument("--pace", type=float, default=0, metavar="SECONDS", help="pause after each line it says")
+    parser.add_argument(
+        "--pace", type=float, default=0, metavar="SECONDS", help="pause after each line it says"
+    )
     return parser.parse_args(arguments)
 
 

@@ -56,10 +56,10 @@ class Client:
         return self._call("PATCH", path, body)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Send a request, and wait for a server that is being restarted as long as sending again does no harm.
+        """Send a request; wait for a server that is being restarted, where sending again does no harm.
 
-        A refused connection delivered nothing, so any request may be sent again; one that broke later may have
-        been carried out, so only a read may.
+        A refused connection delivered nothing, so any request may be sent again; one that broke later may
+        have been carried out, so only a read may.
         """
         until = time.monotonic() + PATIENCE_SECONDS
         is_told = False

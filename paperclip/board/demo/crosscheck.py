@@ -12,6 +12,7 @@ from paperclip.board.demo.markdown import Findings
 from paperclip.board.demo.shift import Json, Shift
 
 _OWN_COUNT = "counted again"
+_TRACKED = "files tracked by git"
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,10 @@ def _table(comparisons: list[Comparison]) -> str:
 
 
 def _about_git(figures: Mapping[str, Mapping[str, float]], own: Mapping[str, float]) -> list[str]:
-    tracked = next((values["files tracked by git"] for values in figures.values() if "files tracked by git" in values), None)
-    if tracked is None:
+    known = [values[_TRACKED] for values in figures.values() if _TRACKED in values]
+    if not known:
         return []
+    tracked = known[0]
     counted = own["files counted"]
     text = f"git tracks {tracked:,.0f} files; {counted:,.0f} were counted in the folder."
     if counted > tracked:

@@ -1,4 +1,4 @@
-"""The files of a repository: which there are, and what the readable ones say. Bounded in number, size and time."""
+"""The files of a repository: which there are, and what they say. Bounded in number, size and time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _BINARY_LOOK_BYTES = 8192
 # Folders that hold what tools made: history, installed packages, caches.
 SKIPPED_FOLDERS = frozenset(
     {
-        ".git", ".hg", ".svn", ".venv", "venv", "virtualenv", "node_modules", "bower_components", "__pycache__",
-        ".cache", ".tox", ".nox", ".eggs", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis",
-        ".import_linter_cache", ".gradle", ".terraform", ".next", ".nuxt", ".svelte-kit", ".parcel-cache", ".turbo",
+        ".git", ".hg", ".svn", ".venv", "venv", "virtualenv", "node_modules", "bower_components",
+        "__pycache__", ".cache", ".tox", ".nox", ".eggs", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+        ".hypothesis", ".import_linter_cache", ".gradle", ".terraform", ".next", ".nuxt", ".svelte-kit",
+        ".parcel-cache", ".turbo",
     }
 )  # fmt: skip
 _VIRTUALENV_MARK = "pyvenv.cfg"

@@ -1,12 +1,12 @@
 """The lead: breaks the audit into parts, waits for them, and writes the report.
 
-Each heartbeat looks at what is there and does the next thing, so it does not matter which wake brings it or what an
-interrupted one had done: create the parts that are missing, wait while any is open, else report.
+Each heartbeat looks at what is there and does the next thing, so it does not matter which wake brings it or
+what an interrupted one had done: create the parts that are missing, wait while any is open, else report.
 """
 
 from __future__ import annotations
 
-from paperclip.board.demo import markdown, parts, report, shift
+from paperclip.board.demo import parts, report, shift
 from paperclip.board.demo.parts import PARTS, Part
 from paperclip.board.demo.shift import CLOSED, Json, Shift, Trouble
 
@@ -16,24 +16,16 @@ REPORT = "report"
 def work(at: Shift, issue: Json) -> None:
     """Take the audit one step further. Raises Trouble and ApiError."""
     children = shift.children(at, issue["id"])
-    if _missing(children) or not _open(children):
+    if _missing(children):
         if not shift.take(at, issue):
             return
-    elif issue["status"] == "blocked":
-        _say_waiting(at, children)
-        return
-    if _missing(children):
         _plan(at, issue, children)
-        children = shift.children(at, issue["id"])
     elif _open(children):
-        shift.wait(at, issue, None)
-        _say_waiting(at, children)
-    if _open(children):
-        # A part that ended while this run was still going called an agent that was awake: nobody calls again.
-        children = shift.children(at, issue["id"])
-        if _open(children) or not shift.take(at, issue):
-            return
-    _report(at, issue, children)
+        _wait_for(at, issue, children)
+    # Looked at again: a part that ended during this heartbeat called an agent that was awake already.
+    children = shift.children(at, issue["id"])
+    if not _open(children) and shift.take(at, issue):
+        _report(at, issue, children)
 
 
 def _missing(children: list[Json]) -> list[Part]:
@@ -45,9 +37,11 @@ def _open(children: list[Json]) -> list[Json]:
     return [child for child in children if child["status"] not in CLOSED]
 
 
-def _say_waiting(at: Shift, children: list[Json]) -> None:
+def _wait_for(at: Shift, issue: Json, children: list[Json]) -> None:
+    if issue["status"] != "blocked":
+        shift.wait(at, issue, None)
     waiting = ", ".join(child["identifier"] for child in _open(children))
-    at.say(f"Waiting for {waiting}: I am called when the last of them is done")
+    at.say(f"Waiting for {waiting}: I am called when the last of them is closed")
 
 
 # --- Breaking it down ------------------------------------------------------------------------------------
@@ -66,8 +60,8 @@ def _plan(at: Shift, issue: Json, children: list[Json]) -> None:
         after = " (when all others are done)" if part.after_all_others else ""
         lines.append(f"- {given[part]['identifier']} {part.title}: {worker['name']}{after}")
     comment = (
-        "I have broken the audit into parts:\n\n" + "\n".join(lines) + "\n\nThis issue is blocked until they are"
-        " done: until then there is nothing for me to do here, and I am called when the last one is closed."
+        "I have broken the audit into parts:\n\n" + "\n".join(lines) + "\n\nThis issue is blocked until they"
+        " are done: I have nothing to do here before, and I am called when the last one is closed."
     )
     shift.wait(at, issue, comment)
 
@@ -90,7 +84,8 @@ def _workers(at: Shift) -> list[Json]:
     """Return the agents that report to the lead and may be given work. Raises Trouble when there are none."""
     agents = at.client.get(f"/companies/{at.me['companyId']}/agents")
     unable = ("terminated", "pending_approval", "paused")
-    workers = [agent for agent in agents if agent["reportsTo"] == at.me["id"] and agent["status"] not in unable]
+    mine = [agent for agent in agents if agent["reportsTo"] == at.me["id"]]
+    workers = [agent for agent in mine if agent["status"] not in unable]
     if not workers:
         raise Trouble("Nobody who could work reports to me: resume a worker, or hire one")
     return workers
@@ -113,11 +108,9 @@ def _report(at: Shift, issue: Json, children: list[Json]) -> None:
         if part is None:
             continue
         document = shift.find_document(at, child, part.key)
-        at.say(f"Read {child['identifier']}, {part.title}" if document else f"{child['identifier']} left no document")
-        chapters.append(report.Chapter(part, child["identifier"], child["status"], document["body"] if document else None))
+        at.say(f"{child['identifier']} {part.title}: {'read' if document else 'left no document'}")
+        body = document["body"] if document else None
+        chapters.append(report.Chapter(part, child["identifier"], child["status"], body))
     project = issue["project"]["name"] if issue["project"] else "the repository"
     shift.write_document(at, issue, key=REPORT, title=f"Audit of {project}", body=report.write(chapters))
-    told = markdown.count(sum(chapter.document is not None for chapter in chapters), "part")
-    shift.finish(
-        at, issue, f"{report.summary(chapters)}\n\nThe report is in the document `{REPORT}`; it rests on {told}."
-    )
+    shift.finish(at, issue, f"{report.summary(chapters)}\n\nThe report is in the document `{REPORT}`.")

@@ -1,7 +1,7 @@
 """Documents as the demo's agents write and read them.
 
-A document opens with its finding, then comes a table of figures, then whatever else there is to show. The figures
-are read back by the agents that compare and sum up, so one table serves people and programs.
+A document opens with its finding, then comes a table of figures, then whatever else there is to show. The
+figures are read back by the agents that compare and sum up, so one table serves people and programs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEPT_CHARACTERS = 120
 
 @dataclass(frozen=True)
 class Findings:
-    """What a measurement came to: one or two sentences, the figures behind them, and tables to look things up in."""
+    """What a measurement came to: a sentence or two, the figures behind them, tables to look things up."""
 
     headline: str
     figures: Mapping[str, float]
@@ -58,7 +58,7 @@ def section(title: str, *parts: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return foreign text, such as a file's name, as a code span that cannot break out of it or of a table."""
+    """Return foreign text, such as a file's name, as a code span that cannot break out of a table."""
     plain = _UNSAFE.sub("?", text)
     if len(plain) > _KEPT_CHARACTERS:
         plain = "…" + plain[1 - _KEPT_CHARACTERS :]

@@ -33,7 +33,7 @@ PARTS = (
     Part(
         "churn",
         "Find what changes most",
-        "Read the history that git keeps: which files change most often, how many people work here, and when.",
+        "Read the history that git keeps: which files change most often, how many people work here, when.",
         worker="Historian",
     ),
     Part(
@@ -45,7 +45,7 @@ PARTS = (
     Part(
         "largest",
         "List the largest files",
-        "Rank the files by size and the programs by length: what is hard to read, and what makes a clone slow?",
+        "Rank the files by size and the programs by length: what is hard to read, what makes a clone slow?",
         worker="Surveyor",
     ),
     Part(

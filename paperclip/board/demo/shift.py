@@ -1,4 +1,4 @@
-"""One heartbeat of an agent: what it was woken with, which issue it takes, and how it leaves that issue (K-43, K-44).
+"""One heartbeat of an agent: why it was woken, which issue it takes, how it leaves that issue (K-43, K-44).
 
 An issue that the agent worked on is never left `in_progress`: it ends done, or blocked with the reason.
 """
@@ -50,7 +50,7 @@ def begin(environment: Mapping[str, str], say: Voice) -> Shift:
     """Read what the run was given and ask the API who this is. Raises Trouble and ApiError."""
     missing = [name for name in _NEEDED if not environment.get(name)]
     if missing:
-        raise Trouble(f"{', '.join(missing)} not set: this program is started by the control plane, as an agent")
+        raise Trouble(f"{', '.join(missing)} not set: the control plane starts this program, as an agent")
     client = Client(
         base=environment["PAPERCLIP_API_URL"],
         key=environment["PAPERCLIP_API_KEY"],
@@ -76,7 +76,7 @@ def begin(environment: Mapping[str, str], say: Voice) -> Shift:
 
 
 def choose(shift: Shift) -> Json | None:
-    """Return the issue to look at: the one the wake is about, else the first of the inbox that may be worked on.
+    """Return the issue to look at: the one the wake is about, else the first of the inbox that is ready.
 
     None when there is nothing to do, or when the wake's issue is somebody else's or closed.
     """
@@ -104,7 +104,7 @@ def _first_ready(shift: Shift, inbox: list[Json]) -> Json | None:
 
 
 def take(shift: Shift, issue: Json) -> bool:
-    """Check the issue out. False when it is somebody else's or waits for others: that is never tried again (K-45)."""
+    """Check the issue out; False when it is another's or waits for others: never tried again (K-45)."""
     body = {"agentId": shift.me["id"], "expectedStatuses": _TAKEN_FROM}
     try:
         shift.client.post(f"/issues/{issue['id']}/checkout", body)
@@ -128,7 +128,7 @@ def survey(shift: Shift) -> Survey:
     """Return the files of the repository the issue is about. Raises Trouble when there is none to look at."""
     if shift.folder is None or not shift.is_project_folder:
         raise Trouble(
-            "The folder of the repository is missing on this host: set the project's workspace to a folder that exists"
+            "The repository's folder is missing on this host: set the project's workspace to one that exists"
         )
     try:
         surveyed = files.survey(shift.folder)

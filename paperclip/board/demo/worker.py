@@ -28,7 +28,9 @@ def work(at: Shift, issue: Json) -> None:
     part = parts.of(issue["description"])
     if part is None:
         known = ", ".join(f"`{known.key}`" for known in parts.PARTS)
-        raise Trouble(f"I do not know this kind of work. Add a line such as `Part: size` to the description ({known})")
+        raise Trouble(
+            f"I do not know this kind of work. Add a line such as `Part: size` to the description ({known})"
+        )
     findings = _findings(at, issue, part)
     shift.write_document(at, issue, key=part.key, title=part.title, body=findings.document())
     shift.finish(at, issue, f"{findings.headline}\n\nThe tables are in the document `{part.key}`.")

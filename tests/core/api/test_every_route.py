@@ -21,6 +21,9 @@ ROUTES = routes.every()
 each_route = pytest.mark.parametrize("route", ROUTES, ids=str)
 MARK = "Zirkonia"  # stands in every name of the company that outsiders must not learn of
 
+# C-97: the issues of a run that is not there, or not the caller's, are an empty list.
+ANSWERS_NOTHING = ("api/heartbeat-runs/<str:run_id>/issues",)
+
 BAD_REFERENCES = {
     "no uuid": "not-a-uuid",
     "uuid of no version": "00000000-0000-0000-0000-000000000000",
@@ -190,7 +193,7 @@ def test_outsiders_see_and_change_nothing(scene, route):
             what = f"{who}: {method} {path}"
             require_clean(answer, what)
             assert MARK not in answer.content.decode(), what
-            if route.parameters:
+            if route.parameters and route.template not in ANSWERS_NOTHING:
                 assert answer.status_code >= 400, f"{what}: {answer.status_code}"
             if "company_id" in route.parameters:
                 assert answer.status_code in ((401, 403, 405) if who == "nobody" else (403, 405)), what

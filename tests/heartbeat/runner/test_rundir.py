@@ -45,6 +45,8 @@ def test_directory_is_private_and_secrets_are_in_the_environment_file_only(runs)
         "maxLogBytes": 1 << 20,
         "adapterType": "process",
         "claimToken": "token",
+        "maskEnv": [],
+        "notes": [],
     }
 
 

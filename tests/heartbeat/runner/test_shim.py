@@ -604,3 +604,18 @@ def test_start_is_quick(runs):
         runs.finish(directory)
         took.append(time.monotonic() - begin)
     assert sorted(took)[5] < 0.25, "a tenfold of what it takes on an idle machine"
+
+
+def test_secrets_named_by_the_spec_are_masked_in_the_log(runs):
+    code = "import os; print('key', os.environ['KEY'], os.environ['SHORT'])"
+    env = {"KEY": "tulip-bulb-1637", "SHORT": "key"}
+    directory = runs.python(code, env=env, mask_env=("KEY", "SHORT"))
+    runs.finish(directory)
+    assert runs.text(directory) == "key ***REDACTED*** key\n", "a value that short would eat ordinary words"
+
+
+def test_notes_open_the_log(runs):
+    directory = runs.python("print('hello')", notes=("Folder /x does not exist",))
+    runs.finish(directory)
+    first = runs.entries(directory)[0]
+    assert (first["stream"], first["chunk"]) == ("system", "[paperclip] Folder /x does not exist\n")

@@ -51,7 +51,8 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
     except GitError as error:
         say(f"No history: {error}")
         return Findings(headline=f"There is no history to read: {error}", figures={"commits read": 0})
-    say(f"{markdown.count(history.commits, 'commit')} read, {markdown.count(len(history.touches), 'file')} changed")
+    changed = markdown.count(len(history.touches), "file")
+    say(f"{markdown.count(history.commits, 'commit')} read: {changed} changed")
     present = {file.path for file in surveyed.files}
     return Findings(
         headline=_headline(history),
@@ -69,7 +70,7 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
 
 
 def parse(lines: Iterable[str]) -> Iterator[tuple[str, list[tuple[int, int, str]]]]:
-    """Yield `(heading, changes)` for each commit of a `git log --numstat` whose headings begin with a record mark.
+    """Yield `(heading, changes)` per commit of a `git log --numstat` whose headings begin with a record mark.
 
     A change is `(lines added, lines removed, path)`; git counts no lines of binary files.
     """
@@ -100,11 +101,16 @@ def _read(root: Path) -> tuple[History, bool]:
     """Return what was read and whether that is the whole history."""
     history = History()
     command = _command(
-        root, "log", f"--max-count={MOST_COMMITS + 1}", "--numstat", "--no-renames", "--relative", "--no-ext-diff",
-        "--no-textconv", "--no-show-signature", "--format=%x1e%ct %aE", "--", ".",
+        root, "log", f"--max-count={MOST_COMMITS + 1}", "--numstat", "--no-renames", "--relative",
+        "--no-ext-diff", "--no-textconv", "--no-show-signature", "--format=%x1e%ct %aE", "--", ".",
     )  # fmt: skip
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(), text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+        text=True,
+        errors="replace",
     ) as git:
         late = threading.Timer(_READING_SECONDS, git.kill)
         late.start()
@@ -145,11 +151,12 @@ def _headline(history: History) -> str:
         return "The repository has no commits yet, so there is no history to read."
     path, times = history.touches.most_common(1)[0]
     busiest = sum(amount for _, amount in history.touches.most_common(10))
-    span = f"between {history.oldest:%Y-%m-%d} and {history.newest:%Y-%m-%d}"
+    people = markdown.count(len(history.authors), "contributor")
     return (
-        f"{markdown.count(history.commits, 'commit')} by {markdown.count(len(history.authors), 'contributor')} {span};"
-        f" {markdown.code(path)} changed most often, {markdown.count(times, 'time')}. The ten busiest files took"
-        f" {markdown.share(busiest, history.touches.total())} of all changes."
+        f"{markdown.count(history.commits, 'commit')} by {people} between {history.oldest:%Y-%m-%d}"
+        f" and {history.newest:%Y-%m-%d}; {markdown.code(path)} changed most often,"
+        f" {markdown.count(times, 'time')}."
+        f" The ten busiest files took {markdown.share(busiest, history.touches.total())} of all changes."
     )
 
 
@@ -164,7 +171,8 @@ def _sections(history: History, present: set[str]) -> list[str]:
         ]
         for path, times in history.touches.most_common(_SHOWN_FILES)
     ]
-    weeks = [[week, f"{history.weeks[week]:,}"] for week in sorted(history.weeks, reverse=True)[:_SHOWN_WEEKS]]
+    newest = sorted(history.weeks, reverse=True)[:_SHOWN_WEEKS]
+    weeks = [[week, f"{history.weeks[week]:,}"] for week in newest]
     headings = ["File", "Commits", "Lines added", "Lines removed", "Still there"]
     return [
         markdown.section("Files that change most", markdown.table(headings, rows, right=[1, 2, 3])),
@@ -177,7 +185,13 @@ def _git(root: Path, *arguments: str) -> str:
     command = _command(root, *arguments)
     try:
         done = subprocess.run(
-            command, capture_output=True, env=_environment(), timeout=_QUICK_SECONDS, check=False, text=True, errors="replace"
+            command,
+            capture_output=True,
+            env=_environment(),
+            timeout=_QUICK_SECONDS,
+            check=False,
+            text=True,
+            errors="replace",
         )
     except subprocess.TimeoutExpired as error:
         raise GitError(f"git {arguments[0]} took longer than {_QUICK_SECONDS:g} s") from error
@@ -190,8 +204,9 @@ def _command(root: Path, *arguments: str) -> list[str]:
     git = shutil.which("git")
     if git is None:
         raise GitError("git is not installed on this host")
-    # A repository may configure programs for git to start; these are the ones a reading command would start.
-    return [git, "-C", str(root), "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments]
+    # A repository may name programs for git to start; of those, the one that a reading command would start.
+    options = ["--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"]
+    return [git, "-C", str(root), *options, *arguments]
 
 
 def _environment() -> dict[str, str]:

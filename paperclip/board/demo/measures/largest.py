@@ -16,7 +16,8 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
     texts = files.Texts(surveyed)
     lengths = {file.path: files.lines(content) for file, content in texts}
     by_size = sorted(surveyed.files, key=lambda file: (-file.size, file.path))[:_SHOWN]
-    code = sorted((path for path in lengths if languages.is_code(path)), key=lambda path: (-lengths[path], path))
+    code = [path for path in lengths if languages.is_code(path)]
+    code.sort(key=lambda path: (-lengths[path], path))
     long_ones = [path for path in code if lengths[path] > _LONG_LINES]
     say(f"The largest of {markdown.count(len(surveyed.files), 'file')} has {markdown.size(by_size[0].size)}")
     return Findings(
@@ -44,8 +45,10 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
 def _about_code(code: list[str], long_ones: list[str], lengths: dict[str, int]) -> str:
     if not code:
         return "there is no program among the files."
-    longest = f"the longest program is {markdown.code(code[0])} with {markdown.count(lengths[code[0]], 'line')}"
-    return f"{longest}, and {len(long_ones)} of {markdown.count(len(code), 'program')} have more than {_LONG_LINES}."
+    return (
+        f"the longest program is {markdown.code(code[0])} with {markdown.count(lengths[code[0]], 'line')},"
+        f" and {len(long_ones):,} of {markdown.count(len(code), 'program')} have more than {_LONG_LINES}."
+    )
 
 
 def _size_table(ranked: list[File], total: int, lengths: dict[str, int]) -> str:

@@ -11,8 +11,12 @@ from paperclip.board.demo.markdown import Findings
 from paperclip.board.demo.voice import Voice
 
 WORDS = ("TODO", "FIXME", "HACK", "XXX")
-# In capitals and followed as authors do: a word in running text or an identifier is no promise.
-_MARKER = re.compile(rb"\b(TODO|FIXME|HACK|XXX)\b(?=[:(\s]|$)(?:\([^)\n]{0,40}\))?[:\s-]*([^\n]{0,200})")
+# Only what a comment says, in capitals: the same word in a string or a name is no promise.
+_MARKER = re.compile(
+    rb"(?:#|//|/\*|<!--|--|^[ \t]*[*;%]+)[^\n\"'`]{0,40}?\b(TODO|FIXME|HACK|XXX)\b(?=[:(\s]|$)"
+    rb"(?:\([^)\n]{0,40}\))?[:\s-]*([^\n]{0,200})",
+    re.MULTILINE,
+)
 _SHOWN_FILES = 12
 _SHOWN_PROMISES = 20
 _KEPT_TEXT = 80
@@ -33,7 +37,7 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
             by_word[match[1].decode()] += 1
             by_file[file.path] += 1
             if len(promises) < _SHOWN_PROMISES:
-                line = content.count(b"\n", 0, match.start()) + 1
+                line = content.count(b"\n", 0, match.start(1)) + 1
                 promises.append([markdown.code(f"{file.path}:{line}"), match[1].decode(), _text(match[2])])
     total = by_word.total()
     say(f"{markdown.count(total, 'marker')} in {markdown.count(len(by_file), 'file')}")
@@ -60,7 +64,7 @@ def _headline(by_word: Counter[str], by_file: Counter[str], line_count: int) -> 
     densest, amount = by_file.most_common(1)[0]
     return (
         f"{markdown.count(total, 'marker')} ({words}) in {markdown.count(len(by_file), 'file')}: one in"
-        f" {line_count // total:,} lines. Most of them, {amount:,}, stand in {markdown.code(densest)}."
+        f" {line_count // total:,} lines. {markdown.code(densest)} has the most, {amount:,}."
     )
 
 

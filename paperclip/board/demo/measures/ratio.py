@@ -30,6 +30,7 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
         programs += 1
         test_files += is_test
     code_lines, test_lines = code.total(), tests.total()
+    by_language = {name: (code[name], tests[name]) for name in code | tests}
     say(f"{test_lines:,} lines of tests beside {code_lines:,} lines of other code")
     return Findings(
         headline=_headline(code_lines, test_lines, test_files, programs),
@@ -43,7 +44,7 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
             **({"test lines per code line": round(test_lines / code_lines, 2)} if code_lines else {}),
         },
         sections=[
-            markdown.section("By language", _table("Language", {name: (code[name], tests[name]) for name in code | tests})),
+            markdown.section("By language", _table("Language", by_language)),
             markdown.section("By folder", _table("Folder", _largest_folders(by_folder))),
         ]
         if programs
@@ -56,9 +57,13 @@ def _headline(code_lines: int, test_lines: int, test_files: int, programs: int) 
     if not programs:
         return "There are no programs here, so there is nothing to test."
     if not test_lines:
-        return f"None of the {markdown.count(programs, 'program')} is a test: {code_lines:,} lines are untested."
-    ratio = f"{test_lines / code_lines:.2f} lines of tests stand beside each line of code" if code_lines else "All code is tests"
-    return f"{ratio}: {test_files:,} of {markdown.count(programs, 'program')} belong to a test suite."
+        return (
+            f"None of the {markdown.count(programs, 'program')} is a test: {code_lines:,} lines are untested."
+        )
+    belong = f"{test_files:,} of {markdown.count(programs, 'program')} belong to a test suite."
+    if not code_lines:
+        return f"All code is tests: {belong}"
+    return f"{test_lines / code_lines:.2f} lines of tests stand beside each line of code: {belong}"
 
 
 def _largest_folders(by_folder: dict[str, Counter[bool]]) -> dict[str, tuple[int, int]]:

@@ -1,0 +1,230 @@
+"""Lists of issues: the filters, the order, and the rows (I-144 to I-150, I-152).
+
+A page is read in a fixed number of queries, whatever is on it, and without making model instances.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Cast, Left
+
+from issues import attention, blockers, reading, search, tree, wire
+from issues.choices import PRIORITY_ORDER, IssueStatus
+from issues.models import Comment, Issue, IssueLabel, Label
+from paperclip.companies.models import Activity
+
+DEFAULT_LIMIT = 500
+MAX_LIMIT = 1000
+_DESCRIPTION_SHOWN = 1200
+_INBOX_STATUSES = (IssueStatus.TODO, IssueStatus.IN_PROGRESS, IssueStatus.BLOCKED)
+_LIVE = ("queued", "running")
+_NULL_IN_LISTS = ("executionPolicy", "executionState", "executionWorkspaceSettings")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list is narrowed to; everything given must hold (I-144)."""
+
+    status: Sequence[str] = ()
+    assignee_agent_id: UUID | None = None
+    participant_agent_id: UUID | None = None
+    assignee_user_id: UUID | None = None
+    touched_by_user_id: UUID | None = None
+    inbox_archived_by_user_id: UUID | None = None
+    unread_for_user_id: UUID | None = None
+    project_id: UUID | None = None
+    workspace_id: UUID | None = None
+    execution_workspace_id: UUID | None = None
+    parent_id: UUID | None = None
+    descendant_of: UUID | None = None
+    label_id: UUID | None = None
+    origin_kind: str | None = None
+    origin_kind_prefix: str | None = None
+    origin_id: str | None = None
+    exclude_routine_executions: bool = False
+    include_plugin_operations: bool = False
+    include_blocked_by: bool = False
+    q: str = ""
+    is_unassigned: bool = False
+
+
+def company(company_id: UUID, filters: Filters, *, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+    """Return the rows of a list (I-147), in its order (I-146)."""
+    rows = _filtered(company_id, filters)
+    reader = filters.unread_for_user_id or filters.touched_by_user_id or filters.inbox_archived_by_user_id
+    page = [list(values) for values in _ordered(rows, filters.q).values_list(*_list_columns())[offset : offset + limit]]
+    return _rows(company_id, page, reader=reader, include_blocked_by=filters.include_blocked_by)
+
+
+def inbox_lite(company_id: UUID, agent_id: UUID) -> list[dict[str, Any]]:
+    """Return an agent's own open work, short (I-152, C-45)."""
+    rows = _visible(company_id).filter(assignee_agent_id=agent_id, status__in=_INBOX_STATUSES)
+    names = ("id", "identifier", "title", "status", "priority", "project_id", "goal_id", "parent_id", "updated_at")
+    page = list(_ordered(rows, "").values(*names, "execution_run_id")[:DEFAULT_LIMIT])
+    ready = blockers.readiness_of([row["id"] for row in page])
+    active = _active_runs(company_id, [row["id"] for row in page if row["execution_run_id"]])
+    return [
+        {
+            **{wire_name: row[name] for name, wire_name in zip(names, _INBOX_NAMES, strict=True)},
+            "activeRun": active.get(str(row["id"])),
+            "dependencyReady": ready[row["id"]].is_dependency_ready,
+            "unresolvedBlockerCount": ready[row["id"]].unresolved_blocker_count,
+            "unresolvedBlockerIssueIds": list(ready[row["id"]].unresolved_blocker_issue_ids),
+        }
+        for row in page
+    ]
+
+
+_INBOX_NAMES = ("id", "identifier", "title", "status", "priority", "projectId", "goalId", "parentId", "updatedAt")
+
+
+# --- Filters and order -----------------------------------------------------------------------------------
+
+
+def _visible(company_id: UUID) -> QuerySet[Issue]:
+    return Issue.objects.filter(company_id=company_id, hidden_at__isnull=True)
+
+
+def _filtered(company_id: UUID, filters: Filters) -> QuerySet[Issue]:
+    rows = _visible(company_id)
+    if filters.status:
+        rows = rows.filter(status__in=filters.status)
+    for column in (
+        "assignee_agent_id", "assignee_user_id", "project_id", "parent_id", "execution_workspace_id", "origin_kind",
+        "origin_id",
+    ):  # fmt: skip
+        value = getattr(filters, column)
+        if value is not None:
+            rows = rows.filter(**{column: value})
+    if filters.is_unassigned:
+        rows = rows.filter(assignee_agent_id__isnull=True)
+    if filters.participant_agent_id is not None:
+        rows = rows.filter(_took_part(filters.participant_agent_id))
+    if filters.workspace_id is not None:
+        rows = rows.filter(Q(execution_workspace_id=filters.workspace_id) | Q(project_workspace_id=filters.workspace_id))
+    if filters.descendant_of is not None:
+        rows = rows.filter(pk__in=tree.descendants(filters.descendant_of))
+    if filters.label_id is not None:
+        rows = rows.filter(Exists(IssueLabel.objects.filter(issue=OuterRef("pk"), label_id=filters.label_id)))
+    rows = _by_origin(rows, filters)
+    for user_id, narrowed in (
+        (filters.touched_by_user_id, reading.touched),
+        (filters.unread_for_user_id, reading.unread),
+        (filters.inbox_archived_by_user_id, reading.in_inbox),
+    ):
+        if user_id is not None:
+            rows = narrowed(rows, user_id)
+    return rows
+
+
+def _by_origin(rows: QuerySet[Issue], filters: Filters) -> QuerySet[Issue]:
+    """Machine-made issues are shown when they are asked for, plugin operations also within a project."""
+    asked = filters.origin_kind is not None or filters.origin_id is not None
+    if filters.origin_kind_prefix is not None:
+        rows = rows.filter(origin_kind__startswith=filters.origin_kind_prefix)
+    if filters.exclude_routine_executions and not asked:
+        rows = rows.exclude(origin_kind="routine_execution")
+    if not (filters.include_plugin_operations or asked or filters.project_id is not None):
+        rows = rows.exclude(origin_kind__startswith="plugin:", origin_kind__regex=r"^plugin:[^:]*:operation(:|$)")
+    return rows
+
+
+def _took_part(agent_id: UUID) -> Q:
+    commented = Comment.objects.filter(issue=OuterRef("pk"), author_agent_id=agent_id)
+    acted = Activity.objects.filter(entity_type="issue", entity_id=Cast(OuterRef("pk"), TextField()), agent_id=agent_id)
+    return Q(created_by_agent_id=agent_id) | Q(assignee_agent_id=agent_id) | Exists(commented) | Exists(acted)
+
+
+def _ordered(rows: QuerySet[Issue], term: str) -> QuerySet[Issue]:
+    order: list[Any] = [
+        Case(
+            *(When(priority=priority, then=Value(rank)) for priority, rank in PRIORITY_ORDER.items()),
+            output_field=IntegerField(),
+        ),
+        F("last_activity_at").desc(),
+        F("updated_at").desc(),
+        F("id").desc(),
+    ]
+    if not term.strip():
+        return rows.order_by(*order)
+    return search.ranked(rows, term.strip()).order_by("rank", *order)
+
+
+# --- Rows ------------------------------------------------------------------------------------------------
+
+
+def _list_columns() -> list[Any]:
+    names = wire.names(Issue)
+    columns = wire.expressions(Issue)
+    columns[names.index("description")] = Left("description", _DESCRIPTION_SHOWN)
+    for name in _NULL_IN_LISTS:
+        columns[names.index(name)] = Value(None, output_field=TextField())
+    return columns
+
+
+def _rows(
+    company_id: UUID, page: Iterable[Sequence[Any]], *, reader: UUID | None, include_blocked_by: bool
+) -> list[dict[str, Any]]:
+    rows = [wire.issue(values) for values in page]
+    ids = [row["id"] for row in rows]
+    labels = _labels(ids)
+    active = _active_runs(company_id, [row["id"] for row in rows if row["executionRunId"]])
+    blocked = [UUID(row["id"]) for row in rows if row["status"] == IssueStatus.BLOCKED]
+    stuck = attention.of(company_id, blocked)
+    touches = reading.touches(ids, reader) if reader is not None else {}
+    waits = blockers.summaries_by_blocked(ids) if include_blocked_by else {}
+    for row in rows:
+        issue_id = row["id"]
+        row["labels"] = labels.get(issue_id, [])
+        row["labelIds"] = [label["id"] for label in row["labels"]]
+        row["activeRun"] = active.get(issue_id)
+        row["blockerAttention"] = stuck[UUID(issue_id)] if row["status"] == IssueStatus.BLOCKED else attention.NONE
+        row["productivityReview"] = None
+        row["successfulRunHandoff"] = None
+        if include_blocked_by:
+            row["blockedBy"] = waits.get(issue_id, [])
+        if reader is not None:
+            row.update(touches.get(issue_id, reading.UNTOUCHED))
+    return rows
+
+
+_LABELS = f"""
+SELECT link.issue_id::text, {wire.select(Label, "label")}
+FROM issue_labels AS link JOIN labels AS label ON label.id = link.label_id
+WHERE link.issue_id = ANY(%(issues)s::uuid[]) ORDER BY label.name, label.id
+"""  # noqa: S608  (column names come from the model)
+
+
+def _labels(issue_ids: Sequence[str]) -> Mapping[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for issue_id, *values in wire.rows(_LABELS, {"issues": issue_ids}):
+        found[issue_id].append(dict(zip(wire.names(Label), values, strict=True)))
+    return found
+
+
+_RUN = {
+    "id": "execution_run_id",
+    "status": "execution_run__status",
+    "agentId": "execution_run__agent_id",
+    "invocationSource": "execution_run__invocation_source",
+    "triggerDetail": "execution_run__trigger_detail",
+    "startedAt": "execution_run__started_at",
+    "finishedAt": "execution_run__finished_at",
+    "createdAt": "execution_run__created_at",
+}
+
+
+def _active_runs(company_id: UUID, issue_ids: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """Return, by issue, the run that works on it or is about to."""
+    if not issue_ids:
+        return {}
+    rows = Issue.objects.filter(
+        pk__in=issue_ids, execution_run__status__in=_LIVE, execution_run__company_id=company_id
+    ).values_list("pk", *_RUN.values())
+    return {str(issue_id): dict(zip(_RUN, values, strict=True)) for issue_id, *values in rows}
