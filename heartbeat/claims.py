@@ -131,7 +131,7 @@ def _start(
     if not taken:
         transaction.set_rollback(True)  # cancelled at this very moment: nothing of the claim may stand
         return None
-    WakeupRequest.objects.filter(pk=run.wakeup_request_id).update(
+    WakeupRequest.objects.filter(pk__in=[run.wakeup_request_id]).update(
         status=WakeupStatus.CLAIMED, claimed_at=now, updated_at=now
     )
     if agent.status != AgentStatus.RUNNING:

@@ -40,7 +40,7 @@ def end(
     )
     if not changed:
         return False
-    WakeupRequest.objects.filter(pk=run.wakeup_request_id).update(
+    WakeupRequest.objects.filter(pk__in=[run.wakeup_request_id]).update(
         status=request_status, error=message, finished_at=now, updated_at=now
     )
     checkout.clear_lock(run_id=run.pk)

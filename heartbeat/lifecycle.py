@@ -228,7 +228,7 @@ def _remains_columns(run: Run, remains: Remains) -> dict[str, Any]:
 
 def _end_request(run: Run, *, now: datetime) -> None:
     status = WakeupStatus.COMPLETED if run.status == RunStatus.SUCCEEDED else run.status
-    WakeupRequest.objects.filter(pk=run.wakeup_request_id).update(
+    WakeupRequest.objects.filter(pk__in=[run.wakeup_request_id]).update(
         status=status, finished_at=now, error=run.error, updated_at=now
     )
 

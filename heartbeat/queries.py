@@ -43,7 +43,7 @@ def company_runs(company_id: UUID, *, agent_id: UUID | None = None) -> QuerySet[
     """Return a company's runs, newest first, without the columns a list does not show."""
     runs = Run.objects.filter(company_id=company_id).order_by("-created_at", "-id")
     runs = runs.defer("stdout_excerpt", "stderr_excerpt")
-    return runs.filter(agent_id=agent_id) if agent_id is not None else runs
+    return runs if agent_id is None else runs.filter(agent_id=agent_id)
 
 
 def live_runs(company_id: UUID, *, least: int, most: int) -> list[Run]:
@@ -82,7 +82,7 @@ def active_run(issue: Issue) -> Run | None:
             return holder
     if issue.status != "in_progress":
         return None
-    return runs.filter(agent_id=issue.assignee_agent_id, status=RunStatus.RUNNING).first()
+    return runs.filter(agent_id__in=[issue.assignee_agent_id], status=RunStatus.RUNNING).first()
 
 
 def run_issues(run: Run) -> list[dict[str, Any]]:

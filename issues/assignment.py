@@ -50,10 +50,10 @@ def require_assignable_agent(company_id: UUID, agent_id: UUID) -> Agent:
 def require_assignable_user(company_id: UUID, reference: str | UUID) -> UUID:
     """Return the id of an active member of the company; NotFound otherwise (I-34)."""
     user_id = reference if isinstance(reference, UUID) else naming.as_field_uuid(reference)
-    active = Member.objects.filter(
-        company_id=company_id, principal_type=PrincipalType.USER, status=MemberStatus.ACTIVE, principal_id=user_id
+    members = Member.objects.filter(
+        company_id=company_id, principal_type=PrincipalType.USER, status=MemberStatus.ACTIVE
     )
-    if user_id is None or not active.exists():
+    if user_id is None or not members.filter(principal_id=user_id).exists():
         raise NotFound("Assignee user not found")
     return user_id
 

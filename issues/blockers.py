@@ -174,7 +174,7 @@ def called_when_ready(dependents: Iterable[UUID], *, resolved: UUID) -> list[wak
         .order_by("pk")
         .values_list("pk", "assignee_agent_id")
     )
-    assigned = {issue_id: agent_id for issue_id, agent_id in rows if agent_id is not None}
+    assigned: dict[UUID, UUID] = dict(rows)
     state = readiness_of(assigned)
     return [
         wakes.blockers_resolved(
@@ -233,7 +233,8 @@ def relation_summaries(issue_id: UUID) -> tuple[list[dict[str, Any]], list[dict[
         .order_by("title", "pk")
         .values(*_SUMMARY, "is_blocker")
     )
-    blocked_by, blocks = [], []
+    blocked_by: list[dict[str, Any]] = []
+    blocks: list[dict[str, Any]] = []
     for row in rows:
         (blocked_by if row["is_blocker"] else blocks).append(summary(dict(row)))
     add_terminal_blockers(blocked_by)

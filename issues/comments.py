@@ -54,7 +54,7 @@ def add(
             asked=reopen or resume,
         )
         if reopened_from:
-            reopening.bring_back(issue=issue, reopened_from=reopened_from, actor=actor, now=now, more=trace.keys())
+            reopening.bring_back(issue=issue, actor=actor, now=now, more=trace.keys())
         comment = insert(issue=issue, body=body, actor=actor, now=now, presentation=presentation, metadata=metadata)
         record(issue, comment, actor=actor, now=now, reopened_from=reopened_from, trace=trace)
         batch = wakes.Batch()
@@ -79,12 +79,13 @@ def withdraw(*, issue_id: UUID, comment_id: UUID, actor: Actor, now: datetime) -
         mine = (actor.agent_id, actor.user_id)
         if (comment.author_agent_id, comment.author_user_id) != mine or mine == (None, None):
             raise Forbidden("Only the comment author can cancel queued comments")
-        running = issue.runs.filter(status="running").values("pk", "agent_id", "started_at").first()
+        running = issue.runs.filter(status="running", started_at__isnull=False).first()
         if running is None:
             raise Conflict("Queued comment can no longer be canceled")
-        if comment.author_agent_id == running["agent_id"] or comment.created_at < running["started_at"]:
+        is_older = running.started_at is not None and comment.created_at < running.started_at
+        if is_older or comment.author_agent_id == running.agent_id:
             raise Conflict("Only queued comments can be canceled")
-        details = _about(issue, comment) | {"source": "queue_cancel", "queueTargetRunId": running["pk"]}
+        details = _about(issue, comment) | {"source": "queue_cancel", "queueTargetRunId": running.pk}
         trail.record(issue, "issue.comment_cancelled", actor=actor, now=now, details=details)
         trail.touch(issue, now=now, changed=True)
         Comment.objects.filter(pk=comment.pk).delete()

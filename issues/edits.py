@@ -8,7 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from issues import assignment, blockers, checkout, comments, fields, labels, placement, reopening, statuses, tree
+from issues import (
+    assignment,
+    blockers,
+    checkout,
+    comments,
+    fields,
+    labels,
+    placement,
+    reopening,
+    statuses,
+    tree,
+)
 from issues.choices import CLOSED, MAX_REQUEST_DEPTH, IssueStatus
 from issues.fields import Fields
 from issues.models import Issue

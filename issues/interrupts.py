@@ -27,10 +27,9 @@ def by_deletion(issue: Issue, *, actor: Actor, now: datetime) -> UUID | None:
 
 
 def _stop(issue: Issue, actor: Actor, now: datetime, *, source: str, reason: str) -> UUID | None:
-    answers = signals.work_stopped.send(
-        sender=Issue, issue=issue, actor=actor, source=source, reason=reason, now=now
-    )
-    run_id = next((run_id for _, run_id in answers if isinstance(run_id, UUID)), None)
+    told = {"issue": issue, "actor": actor, "source": source, "reason": reason, "now": now}
+    stopped: list[UUID | None] = [answer for _, answer in signals.work_stopped.send(sender=Issue, **told)]  # type: ignore[misc]
+    run_id = next((each for each in stopped if each is not None), None)
     if run_id is not None:
         activity.record(
             company_id=issue.company_id,

@@ -153,7 +153,7 @@ def _ordered(rows: QuerySet[Issue], term: str) -> QuerySet[Issue]:
     ]
     if not term.strip():
         return rows.order_by(*order)
-    return search.ranked(rows, term.strip()).order_by("rank", *order)
+    return search.ranked(rows, term.strip(), then=order)
 
 
 # --- Rows ------------------------------------------------------------------------------------------------

@@ -46,9 +46,9 @@ def named(body: str, agents: Sequence[tuple[UUID, str]]) -> list[UUID]:
     found: dict[UUID, None] = {}
     text = decode(body).casefold()
     for at in islice(_AT.finditer(text), _MAX_MENTIONS):
-        agent_id = _name_at(text, at.end(), by_initial)
-        if agent_id is not None:
-            found[agent_id] = None
+        meant = _name_at(text, at.end(), by_initial)
+        if meant is not None:
+            found[meant] = None
     known = {str(agent_id): agent_id for agent_id, _ in agents}
     for link in islice(_LINK.finditer(body), _MAX_MENTIONS):
         if link[1].lower() in known:

@@ -17,6 +17,8 @@ from paperclip.companies.models import Activity, Project
 from paperclip.core import naming
 
 MAX_ACTIVITY = 1000
+# References between issues are not kept yet; their keys are.
+NO_REFERENCES: dict[str, Any] = {"relatedWork": {"outbound": [], "inbound": []}, "referencedIssueIdentifiers": []}
 
 _PROJECT_LINK = re.compile(r"\]\(project://([0-9a-fA-F-]{36})(?:\?[^)\s]{0,100})?\)")
 _PLAN = re.compile(r"<plan>(.*?)</plan>", re.IGNORECASE | re.DOTALL)
@@ -80,8 +82,7 @@ def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None
         "scheduledRetry": wire.fragment(retry),
         "blockedBy": waits,
         "blocks": wire.fragment(blocks or "[]"),
-        "relatedWork": {"outbound": [], "inbound": []},
-        "referencedIssueIdentifiers": [],
+        **NO_REFERENCES,
         "planDocument": wire.fragment(plan),
         "documentSummaries": wire.fragment(documents or "[]"),
         "legacyPlanDocument": None if plan else legacy_plan(row["description"]),

@@ -30,8 +30,8 @@ _FUZZY_TITLES = 2000
 # --- Lists -----------------------------------------------------------------------------------------------
 
 
-def ranked(rows: QuerySet[Issue], term: str) -> QuerySet[Issue]:
-    """Return those of `rows` that hold `term`, with the place of the best hit as `rank` (I-146); 0 is best."""
+def ranked(rows: QuerySet[Issue], term: str, *, then: Sequence[Any]) -> QuerySet[Issue]:
+    """Return those of `rows` that hold `term`, by the place of the best hit and `then` by what is given (I-146)."""
     in_comment = Exists(Comment.objects.filter(issue=OuterRef("pk"), body__icontains=term))
     hits = (
         Q(title__istartswith=term),
@@ -42,7 +42,7 @@ def ranked(rows: QuerySet[Issue], term: str) -> QuerySet[Issue]:
         Q(description__icontains=term),
     )
     rank = Case(*(When(hit, then=Value(place)) for place, hit in enumerate(hits)), output_field=IntegerField())
-    return rows.alias(rank=rank).filter(rank__isnull=False)
+    return rows.alias(rank=rank).filter(rank__isnull=False).order_by("rank", *then)
 
 
 def matching(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
@@ -206,7 +206,10 @@ def _misspelt(company_id: UUID, query: Query, *, known: set[str]) -> list[Match]
     )
     unknown = {row[0]: row for row in rows if row[0] not in known}
     meant = scoring.misspelt(query, ((row[0], row[1], row[2]) for row in unknown.values()))
-    return [Match(*unknown[issue_id], is_fuzzy=True) for issue_id in meant]
+    matches = [Match(*unknown[issue_id]) for issue_id in meant]
+    for match in matches:
+        match.is_fuzzy = True
+    return matches
 
 
 def _agents(company_id: UUID, query: Query) -> list[Hit]:

@@ -6,7 +6,6 @@ Each piece is JSON made by PostgreSQL, so that the whole costs one round trip an
 from __future__ import annotations
 
 from issues import wire
-from issues.models import Issue
 
 _PEER = {
     "id": "peer.id",

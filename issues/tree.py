@@ -12,7 +12,7 @@ from django.db.models.functions import Left
 from issues import wakes
 from issues.choices import CLOSED, MAX_CHILDREN, MAX_REQUEST_DEPTH, WAKES_NOBODY
 from issues.models import Comment, Issue
-from paperclip.core import clock
+from paperclip.core import clock, jsonable
 from paperclip.core.errors import Conflict, NotFound, Unprocessable
 
 _MAX_SUMMARIES = 20
@@ -111,8 +111,8 @@ def _summaries(parent_id: UUID) -> list[dict[str, Any]]:
             "title": row["title"],
             "status": row["status"],
             "priority": row["priority"],
-            "assigneeAgentId": row["assignee_agent_id"] and str(row["assignee_agent_id"]),
-            "assigneeUserId": row["assignee_user_id"] and str(row["assignee_user_id"]),
+            "assigneeAgentId": jsonable.plain(row["assignee_agent_id"]),
+            "assigneeUserId": jsonable.plain(row["assignee_user_id"]),
             "updatedAt": clock.iso(row["updated_at"]),
             "summary": _shortened(row["word"]),
         }

@@ -26,7 +26,9 @@ from paperclip.core.errors import Conflict, Forbidden
 class WakeIn(Input):
     """What a wake may say."""
 
-    source = Enum(choices=InvocationSource.choices, required=False, default=InvocationSource.ON_DEMAND)
+    source = Enum(  # type: ignore[assignment]  # DRF names an attribute of fields so; the interface names ours
+        choices=InvocationSource.choices, required=False, default=InvocationSource.ON_DEMAND
+    )
     trigger_detail = Enum(choices=TriggerDetail.choices, required=False, default=TriggerDetail.MANUAL)
     reason = Text(required=False, allow_null=True, max_length=96)
     payload = Object(required=False, allow_null=True)
@@ -134,7 +136,7 @@ def _skipped(outcome: Outcome, payload: Any) -> dict[str, Any]:
             "reason": "issue_execution_deferred" if deferred else "wakeup_skipped",
             "message": refused.message if refused is not None else message,
             "gate": refused.code if refused is not None else None,
-            "issue_id": str(issue_id) if Issue.objects.filter(pk=issue_id).exists() else None,
+            "issue_id": str(issue_id) if Issue.objects.filter(pk__in=[issue_id]).exists() else None,
             "execution_run_id": holder.pk if holder else None,
             "execution_agent_id": holder.agent_id if holder else None,
             "execution_agent_name": holder.agent.name if holder else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -22,7 +22,9 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "blocked": ("Blocked", (IssueStatus.BLOCKED,)),
     "in_review": ("In review", (IssueStatus.IN_REVIEW,)),
     "done": ("Done", (IssueStatus.DONE, IssueStatus.CANCELLED)),
+    "all": ("All", tuple(IssueStatus.values)),
 }
+DEFAULT_VIEW = "open"
 
 
 class ViewFilter(admin.SimpleListFilter):
@@ -37,9 +39,19 @@ class ViewFilter(admin.SimpleListFilter):
         """Return the views."""
         return [(name, title) for name, (title, _) in VIEWS.items()]
 
+    def value(self) -> str:
+        """Return the view in force: open issues, unless another one was chosen."""
+        return super().value() or DEFAULT_VIEW
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        """Return the tabs; there is none for no view."""
+        for name, title in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: name}, ["p", "status"])
+            yield {"selected": self.value() == name, "query_string": query, "display": title}
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the issues of the view; a filter by status stands above it."""
-        view = VIEWS.get(self.value() or "")
+        view = VIEWS.get(self.value())
         return queryset if view is None or "status" in request.GET else queryset.filter(status__in=view[1])
 
 

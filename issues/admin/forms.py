@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from issues.choices import IssuePriority, IssueStatus
@@ -61,14 +60,13 @@ class IssueForm(BoardForm):
     project = choice("Project", required=False)
     goal = choice("Goal", required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("initial", {"status": IssueStatus.TODO, "priority": IssuePriority.MEDIUM})
-        super().__init__(*args, **kwargs)
+    halves = ("status", "priority", "assignee", "project")
 
     def offer(self) -> None:
         """Offer the company's agents, people, projects and goals."""
         company_id = self.scope.company_id
         goals = Goal.objects.filter(company_id=company_id).order_by("created_at").values_list("pk", "title")
+        self.initial |= {"status": IssueStatus.TODO, "priority": IssuePriority.MEDIUM, **self.initial}
         self.set_choices("status", status_choices())
         self.set_choices("assignee", assignee_choices(company_id))
         self.set_choices("project", project_choices(company_id))

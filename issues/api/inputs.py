@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from issues.choices import IssuePriority, IssueStatus, WorkMode, WorkspacePreference
 from issues.fields import Fields
@@ -106,4 +106,4 @@ class IssuePatch(_Settable):
 def fields_of(values: dict[str, Any]) -> Fields:
     """Return what an input says about the issue itself."""
     aside = ("comment", "reopen", "resume", "interrupt", "acceptance_criteria", "block_parent_until_done")
-    return Fields(**{name: value for name, value in values.items() if name not in aside})  # type: ignore[typeddict-item]
+    return cast(Fields, {name: value for name, value in values.items() if name not in aside})

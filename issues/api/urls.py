@@ -1,5 +1,33 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from issues.api import activity, checkout, comments, documents, inbox, issues, labels, listing, search
+
+urlpatterns = [
+    path("issues", listing.IssuesView.as_view()),
+    path("companies/<str:company_id>/issues", listing.CompanyIssuesView.as_view()),
+    path("companies/<str:company_id>/labels", labels.LabelsView.as_view()),
+    path("companies/<str:company_id>/search", search.SearchView.as_view()),
+    path("labels/<str:label_id>", labels.LabelView.as_view()),
+    path("agents/me/inbox-lite", inbox.InboxLiteView.as_view()),
+    path("agents/me/inbox/mine", inbox.InboxMineView.as_view()),
+    path("issues/<str:issue_id>", issues.IssueItemView.as_view()),
+    path("issues/<str:issue_id>/children", issues.ChildrenView.as_view()),
+    path("issues/<str:issue_id>/heartbeat-context", issues.HeartbeatContextView.as_view()),
+    path("issues/<str:issue_id>/checkout", checkout.CheckoutView.as_view()),
+    path("issues/<str:issue_id>/release", checkout.ReleaseView.as_view()),
+    path("issues/<str:issue_id>/admin/force-release", checkout.ForceReleaseView.as_view()),
+    path("issues/<str:issue_id>/comments", comments.CommentsView.as_view()),
+    path("issues/<str:issue_id>/comments/<str:comment_id>", comments.CommentItemView.as_view()),
+    path("issues/<str:issue_id>/documents", documents.DocumentsView.as_view()),
+    path("issues/<str:issue_id>/documents/<str:key>", documents.DocumentView.as_view()),
+    path("issues/<str:issue_id>/documents/<str:key>/revisions", documents.RevisionsView.as_view()),
+    path(
+        "issues/<str:issue_id>/documents/<str:key>/revisions/<str:revision_id>/restore",
+        documents.RestoreView.as_view(),
+    ),
+    path("issues/<str:issue_id>/read", inbox.ReadView.as_view()),
+    path("issues/<str:issue_id>/inbox-archive", inbox.InboxArchiveView.as_view()),
+    path("issues/<str:issue_id>/activity", activity.IssueActivityView.as_view()),
+]

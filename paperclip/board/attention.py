@@ -18,6 +18,7 @@ from issues.models import Issue
 from paperclip.board import reasons
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent
+from paperclip.governance import words as governance_words
 from paperclip.governance.choices import APPROVAL_OPEN
 from paperclip.governance.models import Approval
 
@@ -56,13 +57,13 @@ def items(company_id: UUID, *, now: datetime) -> list[Item]:
 def _approvals(company_id: UUID) -> Iterator[Item]:
     rows = Approval.objects.filter(company_id=company_id, status__in=APPROVAL_OPEN)
     for row in rows.select_related("requested_by_agent").order_by("-created_at")[:_OF_EACH_KIND]:
-        asked = str(row.payload.get("title") or row.payload.get("name") or "").strip()
+        asked = governance_words.summary(row)
         yield Item(
             key=f"approval-{row.pk}",
             icon="approval",
             group="waiting",
             who=row.requested_by_agent.name if row.requested_by_agent else "",
-            text=f"{row.get_type_display()}: {asked}" if asked else row.get_type_display(),
+            text=f"asks: {governance_words.kind(row)}" + (f": {asked}" if asked else ""),
             url=reverse("admin:governance_approval_change", args=[row.pk]),
             at=row.created_at,
             act="Decide",

@@ -69,6 +69,13 @@ class Told:
     icon: str
 
 
+_ACTION_ICONS = {
+    "issue.created": "add_circle", "issue.updated": "edit", "issue.comment_added": "chat_bubble",
+    "issue.checked_out": "back_hand", "issue.released": "waving_hand", "issue.document_created": "description",
+    "issue.document_updated": "description", "agent.paused": "pause_circle", "agent.resumed": "play_circle",
+    "agent.terminated": "person_off", "agent.key_created": "key", "agent.key_revoked": "key_off",
+    "heartbeat.invoked": "notifications_active", "heartbeat.cancelled": "stop_circle",
+}  # fmt: skip
 _ICONS = {
     "issue": "task_alt", "agent": "smart_toy", "heartbeat_run": "play_circle", "company": "domain", "project": "folder",
     "goal": "flag", "approval": "approval", "cost_event": "payments", "label": "label",
@@ -86,7 +93,7 @@ def tell(rows: Sequence[Activity], *, company_id: UUID) -> list[Told]:
             verb=_VERBS.get(row.action) or _plain(row.action),
             subject=subjects.get((row.entity_type, row.entity_id)) or _named_in(row),
             more=_more(row),
-            icon=_ICONS.get(row.entity_type, "history"),
+            icon=_ACTION_ICONS.get(row.action) or _ICONS.get(row.entity_type, "history"),
         )
         for row in rows
     ]

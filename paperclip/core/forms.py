@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from unfold import widgets
@@ -12,6 +14,10 @@ from paperclip.core.errors import Invalid, Refusal
 
 class BoardForm(forms.Form):
     """A form drawn with the theme's fields, filled from a row when one is edited."""
+
+    # Fields that share a line with their neighbour, and headings drawn above the fields they are named by.
+    halves: ClassVar[Collection[str]] = ()
+    parts: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, *args: Any, scope: Any, row: Any | None = None, **kwargs: Any) -> None:
         self.scope = scope
@@ -46,8 +52,26 @@ class BoardForm(forms.Form):
 
 def text(label: str, *, required: bool = True, help_text: str = "", wide: bool = False) -> forms.CharField:
     """Return a field for one line of text, or for several when `wide`."""
-    widget = widgets.UnfoldAdminTextareaWidget() if wide else widgets.UnfoldAdminTextInputWidget()
+    widget = area() if wide else widgets.UnfoldAdminTextInputWidget()
     return forms.CharField(label=label, required=required, help_text=help_text, widget=widget)
+
+
+def area(rows: int = 5) -> forms.Textarea:
+    """Return a box for several lines of text."""
+    box: forms.Textarea = widgets.UnfoldAdminTextareaWidget(attrs={"rows": rows})
+    return box
+
+
+def json_field(label: str, *, help_text: str = "") -> forms.JSONField:
+    """Return a field for an object in JSON, which may be left empty."""
+    return forms.JSONField(label=label, required=False, help_text=help_text, widget=area(), encoder=_Indented)
+
+
+class _Indented(json.JSONEncoder):
+    """Writes JSON as people read it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "indent": 2, "ensure_ascii": False})
 
 
 def choice(label: str, choices: Any = (), *, required: bool = True, help_text: str = "") -> forms.ChoiceField:

@@ -11,15 +11,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from paperclip.core import clock, links, panels, redaction
+from paperclip.core import clock, links, panels
 from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
 from paperclip.core.links import Link
-from paperclip.governance import approvals
+from paperclip.governance import approvals, words
 from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus
 from paperclip.governance.models import Approval
-
-_SUMMARY_KEYS = ("title", "name", "summary", "reason", "recommendedAction", "description")
-_SUMMARY_CHARS = 160
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -37,14 +34,6 @@ class StateFilter(admin.SimpleListFilter):
         if self.value() == "open":
             return queryset.filter(status__in=APPROVAL_OPEN)
         return queryset.exclude(status__in=APPROVAL_OPEN) if self.value() == "settled" else queryset
-
-
-def summary(approval: Approval) -> str:
-    """Return what is asked, in one line."""
-    payload = redaction.data(approval.payload)
-    said = next((str(payload[key]) for key in _SUMMARY_KEYS if payload.get(key)), "")
-    line = said.strip().splitlines()[0] if said.strip() else ""
-    return line if len(line) <= _SUMMARY_CHARS else line[: _SUMMARY_CHARS - 1] + "…"
 
 
 @admin.register(Approval)
@@ -72,7 +61,8 @@ class ApprovalAdmin(BoardModelAdmin):
         """Put on each approval what is asked, in one line."""
         super().prepare_rows(request, rows)
         for row in rows:
-            row.summary = summary(row)
+            row.kind = words.kind(row)
+            row.summary = words.summary(row)
             row.is_open = row.status in APPROVAL_OPEN
 
     def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
@@ -84,7 +74,7 @@ class ApprovalAdmin(BoardModelAdmin):
         """Return the question in full."""
         self.prepare_rows(request, [row])
         return {
-            "title": row.get_type_display(),
+            "title": words.kind(row),
             "is_open": row.status in APPROVAL_OPEN,
             "may_send_back": row.status == ApprovalStatus.PENDING,
             "panels": [(panel, panel.context(row, request)) for panel in panels.of("approval")],
@@ -113,7 +103,7 @@ def _note(request: HttpRequest) -> str | None:
 def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
     rows = Approval.objects.filter(company_id=company_id, pk__in=ids)
     return {
-        row.pk: Link(row.get_type_display(), reverse("admin:governance_approval_change", args=[row.pk]), summary(row))
+        row.pk: Link(words.kind(row), reverse("admin:governance_approval_change", args=[row.pk]), words.summary(row))
         for row in rows
     }
 

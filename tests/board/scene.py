@@ -138,7 +138,7 @@ def build(company: Company | None = None, owner: User | None = None, *, now: dat
             exit_code=None if is_live else 0 if status == "succeeded" else 1, log_bytes=18_204,
             runner=runner if status == "running" else None, claim_token=uuid.uuid4() if status == "running" else None,
             context_snapshot={"issueId": str(on.pk) if on else None, "wakeReason": reason},
-            **{"followup_mechanism": None if is_live else "none", "followup_reason": None if is_live else "The run succeeded", **fields},
+            **{"followup_mechanism": None if is_live else "none", "followup_reason": None if is_live else "The run succeeded" if status == "succeeded" else "Failures of this kind are not tried again by themselves", **fields},
         )  # fmt: skip
 
     running = run(backend, churn, "running", timedelta(seconds=95))

@@ -20,8 +20,9 @@ from paperclip.companies.models import Activity, Agent, AgentApiKey, AgentConfig
 from paperclip.core import clock, links, naming, panels, redaction
 from paperclip.core.admin import BoardModelAdmin, FormPage, Heading, StatusFilter, scope_of
 from paperclip.core.errors import BadRequest, NotFound
-from paperclip.core.forms import BoardForm, choice, text
+from paperclip.core.forms import BoardForm, choice, json_field, text
 from paperclip.core.links import Link
+from paperclip.core.templatetags.board import role_words
 
 _REVISIONS_SHOWN = 20
 _ACTIVITY_SHOWN = 15
@@ -29,26 +30,32 @@ _PAUSABLE = (AgentStatus.ACTIVE, AgentStatus.IDLE, AgentStatus.RUNNING, AgentSta
 
 
 class AgentForm(BoardForm):
-    """What a person says about an agent."""
+    """What a person says about an agent. What a `process` agent needs has fields of its own; the rest is JSON."""
 
     name = text("Name", help_text="What everybody calls it, such as Backend.")
-    title = text("Title", required=False)
-    role = choice("Role", AgentRole.choices)
+    title = text("Title", required=False, help_text="Such as Backend engineer.")
+    role = choice("Role", [(role, role_words(role)) for role in AgentRole.values])
     reports_to = choice("Reports to", required=False)
     capabilities = text("What it can do", required=False, wide=True, help_text="Others read this to choose whom to ask.")
     adapter_type = choice("Adapter", [(name, name) for name in ADAPTER_TYPES], help_text="process starts a program.")
-    adapter_config = forms.JSONField(
-        label="Adapter configuration",
-        required=False,
-        help_text='For process: {"command": "python3", "args": ["agent.py"], "cwd": "/folder", "timeoutSec": 600}',
-        widget=widgets.UnfoldAdminTextareaWidget(),
+    cwd = text("Folder it works in", required=False, help_text="An absolute path; left empty, it gets one of its own.")
+    command = text("Command", required=False, help_text="The program that is started, such as python3.")
+    args = text("Arguments", required=False, wide=True, help_text="One per line.")
+    more_config = json_field("Other configuration", help_text='JSON, such as {"timeoutSec": 600, "env": {"NAME": "value"}}')
+    has_timer = forms.BooleanField(
+        label="Wake it by a timer too", required=False, widget=widgets.UnfoldBooleanSwitchWidget()
     )
-    runtime_config = forms.JSONField(
-        label="Heartbeat",
+    interval_minutes = forms.IntegerField(
+        label="Every … minutes",
         required=False,
-        help_text='{"heartbeat": {"enabled": true, "intervalSec": 300, "maxConcurrentRuns": 1}}',
-        widget=widgets.UnfoldAdminTextareaWidget(),
+        min_value=1,
+        max_value=60 * 24 * 7,
+        widget=widgets.UnfoldAdminIntegerFieldWidget(),
     )
+    more_runtime = json_field("Other heartbeat settings", help_text='JSON, such as {"maxConcurrentRuns": 1}')
+
+    halves = ("name", "title", "role", "reports_to", "adapter_type", "cwd", "has_timer", "interval_minutes")
+    parts = {"adapter_type": "How it is run", "has_timer": "When it is woken"}
 
     def offer(self) -> None:
         """Offer the company's agents as managers."""
@@ -57,15 +64,40 @@ class AgentForm(BoardForm):
             rows = rows.exclude(pk=self.row.pk)
         managers = [(str(pk), name) for pk, name in rows.values_list("pk", "name")[:500]]
         self.set_choices("reports_to", [("", "Nobody"), *managers])
+        if self.row is None:
+            self.initial.setdefault("role", AgentRole.ENGINEER)
+            self.initial.setdefault("adapter_type", "process")
 
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what the form shows of an agent. Configuration that holds secrets stays on the server."""
+        config = without_secrets(row.adapter_config)
+        beat = dict(row.runtime_config.get("heartbeat") or {})
+        interval = beat.pop("intervalSec", None)
         return {
             **super().values_of(row),
             "reports_to": str(row.reports_to_id or ""),
-            "adapter_config": without_secrets(row.adapter_config),
-            "runtime_config": without_secrets(row.runtime_config),
+            "cwd": config.pop("cwd", ""),
+            "command": config.pop("command", ""),
+            "args": "\n".join(map(str, config.pop("args", []) or [])),
+            "more_config": config,
+            "has_timer": beat.pop("enabled", False) is True,
+            "interval_minutes": max(1, round(interval / 60)) if isinstance(interval, int | float) else None,
+            "more_runtime": without_secrets(beat),
         }
+
+    def clean_more_config(self) -> dict[str, Any]:
+        """Return the object, or say that it is none."""
+        return self._object("more_config")
+
+    def clean_more_runtime(self) -> dict[str, Any]:
+        """Return the object, or say that it is none."""
+        return self._object("more_runtime")
+
+    def _object(self, name: str) -> dict[str, Any]:
+        value = self.cleaned_data[name] or {}
+        if not isinstance(value, dict):
+            raise forms.ValidationError("This must be a JSON object, in braces.")
+        return value
 
 
 def without_secrets(config: dict[str, Any]) -> dict[str, Any]:
@@ -81,9 +113,9 @@ def shown(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_secrets(stored: dict[str, Any], sent: dict[str, Any] | None) -> dict[str, Any]:
+def _with_secrets(stored: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
     visible = without_secrets(stored)
-    return {key: value for key, value in stored.items() if key not in visible} | (sent or {})
+    return {key: value for key, value in stored.items() if key not in visible} | sent
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:
@@ -94,9 +126,20 @@ def _fields(values: dict[str, Any]) -> dict[str, Any]:
         "reports_to": naming.as_field_uuid(values["reports_to"]),
         "capabilities": values["capabilities"] or None,
         "adapter_type": values["adapter_type"],
-        "adapter_config": values["adapter_config"] or {},
-        "runtime_config": values["runtime_config"] or {},
+        "adapter_config": _adapter_config(values),
+        "runtime_config": {"heartbeat": _heartbeat(values)},
     }
+
+
+def _adapter_config(values: dict[str, Any]) -> dict[str, Any]:
+    own = {"command": values["command"], "cwd": values["cwd"], "args": values["args"].splitlines()}
+    return values["more_config"] | {key: value for key, value in own.items() if value}
+
+
+def _heartbeat(values: dict[str, Any]) -> dict[str, Any]:
+    interval = values["interval_minutes"]
+    timer = {"enabled": values["has_timer"]} | ({"intervalSec": interval * 60} if interval else {})
+    return values["more_runtime"] | timer
 
 
 @admin.register(Agent)
@@ -194,8 +237,9 @@ class AgentAdmin(BoardModelAdmin):
         actor = scope_of(request).actor
         rights.require_agent_editor(actor, row)
         fields = _fields(values)
-        fields["adapter_config"] = _with_secrets(row.adapter_config, values["adapter_config"])
-        fields["runtime_config"] = _with_secrets(row.runtime_config, values["runtime_config"])
+        fields["adapter_config"] = _with_secrets(row.adapter_config, fields["adapter_config"])
+        beat = _with_secrets(row.runtime_config.get("heartbeat") or {}, fields["runtime_config"]["heartbeat"])
+        fields["runtime_config"] = {**row.runtime_config, "heartbeat": beat}
         return agents.update(agent=row, fields=fields, actor=actor, now=clock.now(), replace_adapter_config=True)
 
     # Deeds.

@@ -40,13 +40,15 @@ class ProjectForm(BoardForm):
     name = text("Name")
     description = text("What it is about", required=False, wide=True)
     status = choice("Status", ProjectStatus.choices)
-    lead_agent = choice("Lead", required=False)
-    goal = choice("Goal it serves", required=False)
     target_date = forms.DateField(
         label="Target date",
         required=False,
         widget=widgets.UnfoldAdminTextInputWidget(attrs={"type": "date"}),
     )
+    lead_agent = choice("Lead", required=False)
+    goal = choice("Goal it serves", required=False)
+
+    halves = ("status", "target_date", "lead_agent", "goal")
 
     def offer(self) -> None:
         """Offer the company's agents and goals."""
@@ -134,6 +136,8 @@ class GoalForm(BoardForm):
     status = choice("Status", GoalStatus.choices)
     parent = choice("Part of", required=False)
     owner_agent = choice("Owner", required=False)
+
+    halves = ("level", "status", "parent", "owner_agent")
 
     def offer(self) -> None:
         """Offer the company's agents and its other goals."""

@@ -15,6 +15,7 @@ from paperclip.core import clock, markdown, redaction, status_look
 register = template.Library()
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_LONGEST_ABBREVIATION = 3
 
 
 @register.simple_tag
@@ -124,6 +125,14 @@ def markdown_filter(text: str | None) -> SafeString:
 def pretty_json(value: Any) -> str:
     """Return JSON data indented, with secrets taken out."""
     return json.dumps(redaction.data(value), indent=2, ensure_ascii=False, sort_keys=True, default=str)
+
+
+@register.filter
+def role_words(role: str) -> str:
+    """Return an agent's role as people write it: `CEO`, `QA`, `DevOps`, `Engineer`."""
+    if role == "devops":
+        return "DevOps"
+    return role.upper() if len(role) <= _LONGEST_ABBREVIATION else role.capitalize()
 
 
 @register.filter

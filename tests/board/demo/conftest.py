@@ -41,7 +41,8 @@ class Repository:
         who = {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.com"}
         who |= {"GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.com"}
         own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-        subprocess.run(["git", "-C", str(self.root), *arguments], check=True, capture_output=True, env=os.environ | who | own)
+        command = ["git", "-C", str(self.root), *arguments]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | who | own)
 
     def commit(self, message: str = "Change") -> None:
         if not (self.root / ".git").exists():

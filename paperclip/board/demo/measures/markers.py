@@ -13,8 +13,8 @@ from paperclip.board.demo.voice import Voice
 WORDS = ("TODO", "FIXME", "HACK", "XXX")
 # Only what a comment says, in capitals: the same word in a string or a name is no promise.
 _MARKER = re.compile(
-    rb"(?:#|//|/\*|<!--|--|^[ \t]*[*;%]+)[^\n\"'`]{0,40}?\b(TODO|FIXME|HACK|XXX)\b(?=[:(\s]|$)"
-    rb"(?:\([^)\n]{0,40}\))?[:\s-]*([^\n]{0,200})",
+    rb"(?:(?:^|[\s;,{}])(?:#|//|/\*|<!--|--)|^[ \t]*[*;%]+)[^\n\"'`]{0,40}?"
+    rb"\b(TODO|FIXME|HACK|XXX)\b(?=[:(\s]|$)(?:\([^)\n]{0,40}\))?[:\s-]*([^\n]{0,200})",
     re.MULTILINE,
 )
 _SHOWN_FILES = 12
