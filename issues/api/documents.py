@@ -29,7 +29,7 @@ class DocumentInput(Input):
     base_revision_id = Uuid(required=False, allow_null=True)
 
 
-class RevisionOut(Output):
+class DocumentRevisionOut(Output):
     """What a document said at one time."""
 
     id = serializers.UUIDField()
@@ -93,7 +93,7 @@ class DocumentView(IssueView):
 class RevisionsView(IssueView):
     """`GET /issues/:id/documents/:key/revisions`."""
 
-    @operation("List the revisions of a document [I-182]", answers=RevisionOut, many=True)
+    @operation("List the revisions of a document [I-182]", answers=DocumentRevisionOut, many=True)
     def get(self, request: Request, issue_id: str, key: str) -> Response:
         """Answer the revisions, newest first."""
         return Response(queries.revisions(self.locate(issue_id), documents.key_of(key)))

@@ -17,7 +17,7 @@ def _same(words: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(word, word) for word in words]
 
 
-class WorkspaceStrategyInput(Input):
+class IssueStrategyInput(Input):
     """How a workspace of its own is made."""
 
     strict = True
@@ -30,14 +30,14 @@ class WorkspaceStrategyInput(Input):
     teardown_command = Text(required=False, allow_null=True)
 
 
-class WorkspaceSettingsInput(Input):
+class IssueWorkspaceInput(Input):
     """Where the issue's runs work."""
 
     strict = True
 
     mode = Enum(choices=_same(_MODES), required=False)
     environment_id = Uuid(required=False, allow_null=True)
-    workspace_strategy = WorkspaceStrategyInput(required=False, allow_null=True)
+    workspace_strategy = IssueStrategyInput(required=False, allow_null=True)
     workspace_runtime = Object(required=False, allow_null=True)
 
 
@@ -66,7 +66,7 @@ class _Settable(Input):
     execution_policy = Object(required=False, allow_null=True)
     execution_workspace_id = Uuid(required=False, allow_null=True)
     execution_workspace_preference = Enum(choices=WorkspacePreference.choices, required=False, allow_null=True)
-    execution_workspace_settings = WorkspaceSettingsInput(required=False, allow_null=True)
+    execution_workspace_settings = IssueWorkspaceInput(required=False, allow_null=True)
     label_ids = Items(child=Uuid(), required=False)
     blocked_by_issue_ids = Items(child=Uuid(), required=False)
 

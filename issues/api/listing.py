@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -91,7 +92,7 @@ class CompanyIssuesView(CompanyView):
 class IssuesView(ActorView):
     """`GET /issues`, which names no company."""
 
-    @operation("Answer that a company is needed [I-158]")
+    @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         """Refuse."""
         raise BadRequest("Missing company id in path. Use /api/companies/{companyId}/issues.")
