@@ -7,9 +7,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from heartbeat import queries
-from heartbeat.choices import RunnerState
-from heartbeat.models import Run
+from heartbeat.choices import RunnerState, RunStatus
+from heartbeat.models import Run, Runner
 from heartbeat.runner import lease
 from paperclip.core import clock
 from paperclip.core.doctor import Finding, looks_at
@@ -21,10 +20,11 @@ UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def look_at_runner() -> Finding:
     """Whether the runner of this home is alive by its lease, and how many runs it follows."""
     start = "`manage.py up` or `manage.py runner` starts it; agents at work go on meanwhile."
-    runner = queries.runners().filter(name=lease.name()).first()
+    runner = Runner.objects.filter(name=lease.name()).order_by("-last_seen_at").first()
     if runner is None:
         return Finding("runner", "warn", "has never worked on this host", start)
-    runs = f"{runner.live_runs} of {runner.capacity} runs live"
+    live = Run.objects.filter(runner=runner, status=RunStatus.RUNNING).count()
+    runs = f"{live} of {runner.capacity} runs live"
     seen = f"last seen {runner.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
     if runner.state == RunnerState.STOPPED:
         return Finding("runner", "warn", f"{runner.name} stopped, {seen}; {runs}", start)

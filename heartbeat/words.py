@@ -12,6 +12,7 @@ from django.db.models import Count
 from heartbeat.choices import MAX_SCHEDULED_RETRIES, RUN_LIVE, Mechanism, RunStatus
 from heartbeat.models import Run
 from paperclip.companies.models import Activity
+from paperclip.core import clock
 from paperclip.core.templatetags.board import distance
 
 # What a run's entries in the activity log amount to: one, many. In the order in which they are told.
@@ -91,7 +92,8 @@ def followup(run: Run) -> str:
         Mechanism.RECOVERY: "Handed to recovery",
         Mechanism.DEFERRED_WAKE: "The next call was let through",
     }[Mechanism(run.followup_mechanism)]
-    due = f" {distance(run.followup_due_at)}" if run.followup_due_at else ""
+    is_ahead = run.followup_due_at is not None and run.followup_due_at > clock.now()
+    due = f" {distance(run.followup_due_at)}" if is_ahead and run.followup_due_at else ""
     return f"{name}{due}: {_lower(reason)}"
 
 

@@ -167,14 +167,16 @@ def called_by_resolution(blocker: Issue) -> list[wakes.Wake]:
 
 
 def called_when_ready(dependents: Iterable[UUID], *, resolved: UUID) -> list[wakes.Wake]:
-    """Return a wake for each of `dependents` that has an agent, is open and ready; `resolved` was the last blocker."""
-    rows = (
-        Issue.objects.filter(pk__in=list(dependents), assignee_agent__isnull=False)
-        .exclude(status__in=WAKES_NOBODY)
-        .order_by("pk")
-        .values_list("pk", "assignee_agent_id")
-    )
-    assigned: dict[UUID, UUID] = dict(rows)
+    """Return a wake for each of `dependents` that has an agent, is open and ready; `resolved` was the last blocker.
+
+    They are locked first: one that is being given to an agent at this moment is waited for, not missed.
+    """
+    locked = Issue.objects.select_for_update(no_key=True).filter(pk__in=list(dependents)).order_by("pk")
+    assigned = {
+        row.pk: row.assignee_agent_id
+        for row in locked.only("assignee_agent_id", "status")
+        if row.assignee_agent_id is not None and row.status not in WAKES_NOBODY
+    }
     state = readiness_of(assigned)
     return [
         wakes.blockers_resolved(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Max
 
-from issues import assignment, blockers, fields, labels, placement, statuses, tree
+from issues import assignment, blockers, fields, labels, locks, placement, statuses, tree
 from issues.choices import MAX_REQUEST_DEPTH, IssueStatus
 from issues.fields import Fields
 from issues.models import Issue
@@ -38,6 +38,8 @@ def insert(
     if assigned:
         assignment.require_may_assign(actor, company_id)
     number, identifier = next_number(company_id)
+    if wanted.get("blocked_by_issue_ids"):
+        locks.relations(company_id)
     issue = Issue(
         company_id=company_id,
         project_id=project_id,

@@ -25,6 +25,15 @@ _DESCRIPTION_SHOWN = 1200
 _INBOX_STATUSES = (IssueStatus.TODO, IssueStatus.IN_PROGRESS, IssueStatus.BLOCKED)
 _LIVE = ("queued", "running")
 _NULL_IN_LISTS = ("executionPolicy", "executionState", "executionWorkspaceSettings")
+# What most rows have nothing to say about.
+_SPARE: dict[str, Any] = {
+    "labels": (),
+    "labelIds": (),
+    "activeRun": None,
+    "blockerAttention": attention.NONE,
+    "productivityReview": None,
+    "successfulRunHandoff": None,
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ def company(company_id: UUID, filters: Filters, *, limit: int, offset: int = 0) 
     """Return the rows of a list (I-147), in its order (I-146)."""
     rows = _filtered(company_id, filters)
     reader = filters.unread_for_user_id or filters.touched_by_user_id or filters.inbox_archived_by_user_id
-    page = [list(values) for values in _ordered(rows, filters.q).values_list(*_list_columns())[offset : offset + limit]]
+    page = wire.read(_ordered(rows, filters.q).values_list(*_list_columns())[offset : offset + limit])
     return _rows(company_id, page, reader=reader, include_blocked_by=filters.include_blocked_by)
 
 
@@ -131,7 +140,8 @@ def _by_origin(rows: QuerySet[Issue], filters: Filters) -> QuerySet[Issue]:
     if filters.exclude_routine_executions and not asked:
         rows = rows.exclude(origin_kind="routine_execution")
     if not (filters.include_plugin_operations or asked or filters.project_id is not None):
-        rows = rows.exclude(origin_kind__startswith="plugin:", origin_kind__regex=r"^plugin:[^:]*:operation(:|$)")
+        operation = Q(origin_kind__regex=r"^plugin:[^:]*:operation(:|$)")
+        rows = rows.filter(~Q(origin_kind__startswith="plugin:") | ~operation)
     return rows
 
 
@@ -171,40 +181,45 @@ def _list_columns() -> list[Any]:
 def _rows(
     company_id: UUID, page: Iterable[Sequence[Any]], *, reader: UUID | None, include_blocked_by: bool
 ) -> list[dict[str, Any]]:
-    rows = [wire.issue(values) for values in page]
+    rows = [wire.issue(values) | _SPARE for values in page]
     ids = [row["id"] for row in rows]
-    labels = _labels(ids)
-    active = _active_runs(company_id, [row["id"] for row in rows if row["executionRunId"]])
+    by_id = dict(zip(ids, rows, strict=True))
+    for issue_id, labels in _labels(ids).items():
+        by_id[issue_id] |= {"labels": labels, "labelIds": [label["id"] for label in labels]}
+    held = [row["id"] for row in rows if row["executionRunId"]]
+    for issue_id, run in _active_runs(company_id, held).items():
+        by_id[issue_id]["activeRun"] = run
     blocked = [UUID(row["id"]) for row in rows if row["status"] == IssueStatus.BLOCKED]
-    stuck = attention.of(company_id, blocked)
-    touches = reading.touches(ids, reader) if reader is not None else {}
-    waits = blockers.summaries_by_blocked(ids) if include_blocked_by else {}
-    for row in rows:
-        issue_id = row["id"]
-        row["labels"] = labels.get(issue_id, [])
-        row["labelIds"] = [label["id"] for label in row["labels"]]
-        row["activeRun"] = active.get(issue_id)
-        row["blockerAttention"] = stuck[UUID(issue_id)] if row["status"] == IssueStatus.BLOCKED else attention.NONE
-        row["productivityReview"] = None
-        row["successfulRunHandoff"] = None
-        if include_blocked_by:
-            row["blockedBy"] = waits.get(issue_id, [])
-        if reader is not None:
-            row.update(touches.get(issue_id, reading.UNTOUCHED))
+    for key, verdict in attention.of(company_id, blocked).items():
+        by_id[str(key)]["blockerAttention"] = verdict
+    if include_blocked_by:
+        waits = blockers.summaries_by_blocked(ids)
+        for row in rows:
+            row["blockedBy"] = waits.get(row["id"], [])
+    if reader is not None:
+        touches = reading.touches(ids, reader)
+        for row in rows:
+            row.update(touches[row["id"]])
     return rows
 
 
-_LABELS = f"""
-SELECT link.issue_id::text, {wire.select(Label, "label")}
+_LABEL_LINKS = """
+SELECT link.issue_id::text, link.label_id::text
 FROM issue_labels AS link JOIN labels AS label ON label.id = link.label_id
 WHERE link.issue_id = ANY(%(issues)s::uuid[]) ORDER BY label.name, label.id
-"""  # noqa: S608  (column names come from the model)
+"""
+_LABELS = f"SELECT {wire.select(Label, 'label')} FROM labels AS label WHERE label.id = ANY(%(labels)s::uuid[])"  # noqa: S608
 
 
 def _labels(issue_ids: Sequence[str]) -> Mapping[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for issue_id, *values in wire.rows(_LABELS, {"issues": issue_ids}):
-        found[issue_id].append(dict(zip(wire.names(Label), values, strict=True)))
+    links = wire.rows(_LABEL_LINKS, {"issues": wire.array(issue_ids)})
+    if not links:
+        return found
+    rows = wire.rows(_LABELS, {"labels": wire.array({label_id for _, label_id in links})})
+    labels = {values[0]: dict(zip(wire.names(Label), values, strict=True)) for values in rows}
+    for issue_id, label_id in links:
+        found[issue_id].append(labels[label_id])
     return found
 
 

@@ -16,9 +16,6 @@ from issues.models import Comment, InboxArchive, Issue, ReadState
 from paperclip.companies.actors import Actor
 from paperclip.core import clock
 
-UNTOUCHED: dict[str, Any] = {"myLastTouchAt": None, "lastExternalCommentAt": None, "isUnreadForMe": False}
-
-
 # --- Marks -----------------------------------------------------------------------------------------------
 
 

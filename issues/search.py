@@ -127,14 +127,14 @@ def company(*, company_id: UUID, text: str, scope: str, limit: int, offset: int)
 
 
 def results(found: Found, *, place: Company) -> list[dict[str, Any]]:
-    """Return the objects of a page (I-154)."""
-    facts = _issue_facts([hit.match.issue_id for hit in found.hits if hit.match], found.query)
+    """Return the objects of a page (I-154). An issue deleted in between is left out."""
+    page = _page([hit.match for hit in found.hits if hit.match is not None], found.query)
     return [
-        _issue_result(hit, hit.match, facts[hit.match.issue_id], found.query, place)
+        _issue_result(hit, hit.match, page, found.query, place)
         if hit.match is not None
         else _other_result(hit, found.query, place)
         for hit in found.hits
-        if hit.match is None or hit.match.issue_id in facts
+        if hit.match is None or hit.match.issue_id in page.facts
     ]
 
 
@@ -236,26 +236,51 @@ def _projects(company_id: UUID, query: Query) -> list[Hit]:
 
 # --- What is shown of a hit ------------------------------------------------------------------------------
 
-_FACTS = """
+_AROUND = "substring({0} from greatest(position(%(phrase)s in lower({0})) - 80, 1) for 400)"
+_FACTS = f"""
 SELECT issue.id::text, issue.priority, issue.assignee_agent_id, issue.assignee_user_id, issue.project_id,
-       substring(issue.description from greatest(position(%(phrase)s in lower(issue.description)) - 80, 1) for 400)
+       {_AROUND.format("issue.description")}
 FROM issues AS issue WHERE issue.id = ANY(%(ids)s::uuid[])
-"""
+"""  # noqa: S608
+_SAID = f"""
+SELECT comment.id::text, {_AROUND.format("comment.body")}
+FROM issue_comments AS comment WHERE comment.id = ANY(%(comments)s::uuid[])
+UNION ALL
+SELECT link.issue_id::text || '/' || link.key, {_AROUND.format("document.latest_body")}
+FROM issue_documents AS link JOIN documents AS document ON document.id = link.document_id
+WHERE link.issue_id::text || '/' || link.key = ANY(%(documents)s)
+  AND link.issue_id = ANY(%(ids)s::uuid[])
+"""  # noqa: S608
 
 
-def _issue_facts(issue_ids: Sequence[str], query: Query) -> dict[str, tuple[Any, ...]]:
-    if not issue_ids:
-        return {}
-    return {row[0]: tuple(row[1:]) for row in _rows(_FACTS, {"ids": list(issue_ids), "phrase": query.phrase})}
+@dataclass(frozen=True)
+class _Page:
+    """What the issues of a page need beside their scores, by issue, comment or document."""
+
+    facts: dict[str, tuple[Any, ...]]
+    said: dict[str, str]
 
 
-def _issue_result(hit: Hit, match: Match, facts: tuple[Any, ...], query: Query, place: Company) -> dict[str, Any]:
-    priority, agent_id, user_id, project_id, description = facts
+def _page(matches: Sequence[Match], query: Query) -> _Page:
+    if not matches:
+        return _Page({}, {})
+    ids = [match.issue_id for match in matches]
+    params: dict[str, Any] = {"ids": ids, "phrase": query.phrase}
+    facts = {row[0]: tuple(row[1:]) for row in _rows(_FACTS, params)}
+    params["comments"] = [match.comment_id for match in matches if match.comment_id]
+    params["documents"] = [f"{match.issue_id}/{match.document_key}" for match in matches if match.document_key]
+    said = dict(_rows(_SAID, params)) if params["comments"] or params["documents"] else {}
+    return _Page(facts, said)
+
+
+def _issue_result(hit: Hit, match: Match, page: _Page, query: Query, place: Company) -> dict[str, Any]:
+    priority, agent_id, user_id, project_id, description = page.facts[match.issue_id]
     fields = scoring.matched_fields(match, query)
     snippets = []
-    if "comment" in fields or "document" in fields:
-        text = _said(match, query, "comment" if "comment" in fields else "document")
-        snippets.append(_snippet("comment" if "comment" in fields else "document", text, query))
+    if match.comment_id is not None:
+        snippets.append(_snippet("comment", page.said.get(match.comment_id, ""), query))
+    if match.document_key is not None:
+        snippets.append(_snippet("document", page.said.get(f"{match.issue_id}/{match.document_key}", ""), query))
     if description and (match.in_description or not snippets):
         snippets.append(_snippet("description", description, query))
     anchor = ""
@@ -285,21 +310,6 @@ def _issue_result(hit: Hit, match: Match, facts: tuple[Any, ...], query: Query, 
         "updatedAt": match.updated_at,
         "previewImageUrl": None,
     }
-
-
-def _said(match: Match, query: Query, source: str) -> str:
-    """Return the piece of the comment or document that holds the hit."""
-    if source == "comment":
-        sql = "SELECT body FROM issue_comments WHERE id = %(id)s"
-    else:
-        sql = (
-            "SELECT document.latest_body FROM issue_documents AS link JOIN documents AS document"
-            " ON document.id = link.document_id WHERE link.issue_id = %(issue)s AND link.key = %(key)s"
-        )
-    around = f"SELECT substring(said.body from greatest(position(%(phrase)s in lower(said.body)) - 80, 1) for 400) FROM ({sql}) AS said (body)"  # noqa: S608, E501
-    params = {"id": match.comment_id, "issue": match.issue_id, "key": match.document_key, "phrase": query.phrase}
-    rows = _rows(around, params)
-    return rows[0][0] if rows else ""
 
 
 def _snippet(field: str, text: str, query: Query) -> dict[str, Any]:

@@ -88,12 +88,13 @@ def called_by_closing(child: Issue) -> wakes.Wake | None:
     """
     if child.parent_id is None:
         return None
-    parents = Issue.objects.filter(pk=child.parent_id, assignee_agent__isnull=False).exclude(status__in=WAKES_NOBODY)
-    parent = parents.values_list("pk", "assignee_agent_id").first()
-    if parent is None or Issue.objects.filter(parent_id=child.parent_id).exclude(status__in=CLOSED).exists():
+    parent_id = child.parent_id
+    # Locked: a parent that is being given to an agent at this moment is waited for, not missed.
+    parent = Issue.objects.select_for_update(no_key=True).only("assignee_agent_id", "status").get(pk=parent_id)
+    agent_id = parent.assignee_agent_id
+    if agent_id is None or parent.status in WAKES_NOBODY:
         return None
-    parent_id, agent_id = parent
-    if agent_id is None:
+    if Issue.objects.filter(parent_id=parent_id).exclude(status__in=CLOSED).exists():
         return None
     children = list(Issue.objects.filter(parent_id=parent_id).order_by("issue_number").values_list("pk", flat=True))
     return wakes.children_completed(

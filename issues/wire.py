@@ -6,13 +6,14 @@ objects and back into text. PostgreSQL writes them as text; the names come from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
 import orjson
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
-from django.db.models import Expression, F, Func, TextField
+from django.db.models import Expression, F, Func, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from issues.models import Issue
@@ -55,6 +56,22 @@ def rows(sql: str, params: dict[str, Any]) -> list[Sequence[Any]]:
         return list(cursor.fetchall())
 
 
+def read(rows: QuerySet[Any, Any]) -> list[Sequence[Any]]:
+    """Return the rows of a `values_list` queryset without passing each value through the ORM again."""
+    try:
+        sql, params = rows.query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def array(texts: Iterable[str]) -> str:
+    """Return ids as the text of an array, which is written faster than an array of a thousand parameters."""
+    return "{" + ",".join(texts) + "}"
+
+
 def fragment(text: str | None) -> Any:
     """Return JSON text that is written out as it is; nothing is parsed."""
     return None if text is None else orjson.Fragment(text)
@@ -62,8 +79,8 @@ def fragment(text: str | None) -> Any:
 
 def issue(values: Sequence[Any]) -> dict[str, Any]:
     """Return the object of an issue from its columns as `names(Issue)` lists them."""
-    row = dict(zip(names(Issue), values, strict=False))
-    for name in ("assigneeAdapterOverrides", "executionPolicy", "executionState", "executionWorkspaceSettings"):
+    row = dict(zip(_ISSUE_NAMES, values, strict=False))
+    for name in _ISSUE_JSON:
         if row[name] is not None:
             row[name] = redaction.data(orjson.loads(row[name]))
     return row
@@ -87,3 +104,7 @@ def _expression(field: Any) -> Expression | F:
 
 def _is_text_on_the_wire(field: Any) -> bool:
     return isinstance(field, models.UUIDField | models.ForeignKey | models.JSONField)
+
+
+_ISSUE_NAMES = names(Issue)
+_ISSUE_JSON = tuple(naming.camel(field.attname) for field in _fields(Issue, ()) if isinstance(field, models.JSONField))

@@ -39,8 +39,23 @@ def test_perf(cast):
         def f(): cache.clear(); go(c,u)
         with CaptureQueriesContext(connection) as q: go(c,u)
         print(name, med(f), "queries",len(q))
-    import cProfile,pstats
-    for u,c in ((f"/api/issues/{i}/heartbeat-context",a),(f"/api/companies/{co.id}/issues?limit=1000",o),(f"/api/companies/{co.id}/search?q=login%20page",o)):
-        pr=cProfile.Profile(); pr.enable()
-        for _ in range(20): cache.clear(); go(c,u)
-        pr.disable(); pstats.Stats(pr).sort_stats("tottime").print_stats(14)
+    from issues import listing
+    from issues.listing import Filters
+    from paperclip.core.api.rendering import dumps
+    import uuid
+    rows=listing._filtered(co.pk,Filters())
+    from issues import wire, attention
+    q=listing._ordered(rows,"").values_list(*listing._list_columns())[:1000]
+    print("main", med(lambda: wire.read(listing._ordered(rows,"").values_list(*listing._list_columns())[:1000])))
+    sql,prm=q.query.sql_with_params()
+    with connection.cursor() as c:
+        c.execute("explain (analyze, verbose off) "+sql,prm); print("\n".join(r[0] for r in c.fetchall())[-900:])
+    page=wire.read(q)
+    print("issue()", med(lambda: [wire.issue(v) for v in page]))
+    ids=[p[0] for p in page]
+    print("labels", med(lambda: listing._labels(ids)))
+    bl=[i.pk for i in its if i.status=="blocked"]
+    print("attention", len(bl), med(lambda: attention.of(co.pk,bl)))
+    print("load", med(lambda: attention._load(co.pk,bl)))
+    full=listing.company(co.pk,Filters(),limit=1000)
+    print("company", med(lambda: listing.company(co.pk,Filters(),limit=1000)), "dumps", med(lambda: dumps(full)))

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from heartbeat import strip, words
-from heartbeat.admin.runs import WIDE
+from heartbeat.chains import WIDE
 from heartbeat.choices import RUN_LIVE, RunStatus
 from heartbeat.models import Run
 from paperclip.companies.models import Agent

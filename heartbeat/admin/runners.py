@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
 from heartbeat import queries
-from heartbeat.choices import RunnerState, RunStatus
+from heartbeat.choices import RunnerState
 from heartbeat.models import Runner
 from paperclip.core import clock
 from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
@@ -53,8 +53,8 @@ class RunnerAdmin(BoardModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the runners of the last week with how many runs each follows."""
-        rows = Runner.objects.exclude(state=RunnerState.STOPPED, last_seen_at__lt=clock.now() - _GONE_AFTER)
-        return rows.annotate(live=Count("runs", filter=Q(runs__status=RunStatus.RUNNING)))
+        gone = {"state": RunnerState.STOPPED, "last_seen_at__lt": clock.now() - _GONE_AFTER}
+        return queries.runners().order_by().exclude(**gone)
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Say of each runner whether it is there: one that is silent past its lease is not."""

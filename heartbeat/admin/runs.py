@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from heartbeat import lifecycle, wakeups, words
+from heartbeat import chains, lifecycle, wakeups, words
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, RunStatus
 from heartbeat.models import Run, RunEvent
 from paperclip.companies import rights
@@ -23,11 +23,6 @@ from paperclip.core.errors import Conflict, Refusal
 from paperclip.core.links import Link
 
 EVENTS_SHOWN = 200
-_CHAIN_AT_MOST = 12
-# What no list of runs loads: logs, contexts and results are wide.
-WIDE = (
-    "context_snapshot", "result_json", "stdout_excerpt", "stderr_excerpt", "log_ref", "log_sha256", "external_run_id",
-)  # fmt: skip
 
 
 class RunAgentFilter(ScopedFilter):
@@ -82,7 +77,7 @@ class RunAdmin(BoardModelAdmin):
         Heading("When", "created_at", css="time"),
         Heading("", css="act"),
     )
-    deferred = WIDE
+    deferred = chains.WIDE
     list_filter = (OutcomeFilter, RunAgentFilter, "invocation_source")
     list_select_related = ("agent", "issue", "wakeup_request")
     deeds = {"cancel": "cancel"}
@@ -114,13 +109,12 @@ class RunAdmin(BoardModelAdmin):
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return the run's chain, facts and events; the log is read by the page itself."""
-        self.prepare_rows(request, [row])
         return {
+            **self._head(request, row),
+            **self._events(request, row),
             "title": f"{row.agent.name} on {row.issue.identifier}" if row.issue else row.agent.name,
-            "followup": words.followup(row),
-            "chain": self._chain(row),
+            "chain": chains.of(row),
             "caused_by": _cause(row),
-            "events": list(RunEvent.objects.filter(run=row).order_by("-seq").defer("payload")[:EVENTS_SHOWN])[::-1],
             "context": row.context_snapshot,
             "log_url": f"/api/heartbeat-runs/{row.pk}/log",
             "head_url": reverse("admin:heartbeat_run_part", args=[row.pk, "head"]),
@@ -128,17 +122,21 @@ class RunAdmin(BoardModelAdmin):
             "is_over": row.status in RUN_TERMINAL,
         }
 
+    def _head(self, request: HttpRequest, row: Run) -> dict[str, Any]:
+        self.prepare_rows(request, [row])
+        return {"followup": words.followup(row), "is_over": row.status in RUN_TERMINAL}
+
+    def _events(self, request: HttpRequest, row: Run) -> dict[str, Any]:
+        newest = RunEvent.objects.filter(run=row).order_by("-seq").defer("payload")[:EVENTS_SHOWN]
+        return {"events": list(newest)[::-1]}
+
     def part_view(self, request: HttpRequest, object_id: str, part: str, **_: Any) -> HttpResponse:
         """Return the part of a run's page that changes while it is live; polling stops at its end."""
         row = self.find(request, object_id)
-        if part not in ("head", "events"):
+        parts = {"head": self._head, "events": self._events}
+        if part not in parts:
             raise Http404("There is no such part.")
-        context = {
-            "row": row,
-            "may_write": self.has_change_permission(request, row),
-            "deed_url": self.deed_url,
-            **self.page_context(request, row),
-        }
+        context = {"row": row, "may_write": self.has_change_permission(request, row), **parts[part](request, row)}
         return fragments.answer(request, f"heartbeat/run_{part}.html", context, is_final=row.status in RUN_TERMINAL)
 
     def wake_view(self, request: HttpRequest, agent_id: str, **_: Any) -> HttpResponse:
@@ -180,23 +178,6 @@ class RunAdmin(BoardModelAdmin):
         if (run := lifecycle.cancel(run_id=row.pk, reason=reason, actor=actor, now=now)) is not None:
             lifecycle.record_cancel(run, actor=actor, source="board", now=now)
         return "The run is being stopped."
-
-    def _chain(self, row: Run) -> list[Run]:
-        """Return the run with those it retries and those that retry it, oldest first."""
-        chain = [row]
-        while len(chain) < _CHAIN_AT_MOST and chain[0].retry_of_run_id is not None:
-            earlier = self._light().filter(pk=chain[0].retry_of_run_id).first()
-            if earlier is None:
-                break
-            chain.insert(0, earlier)
-        while len(chain) < _CHAIN_AT_MOST and (later := self._light().filter(retry_of_run=chain[-1]).first()):
-            chain.append(later)
-        for run in chain:
-            run.followup_line = words.followup(run)  # type: ignore[attr-defined]
-        return chain if len(chain) > 1 else []
-
-    def _light(self) -> QuerySet[Run]:
-        return Run.objects.defer(*WIDE)
 
 
 def _narrow() -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from issues import comments, lifecycle
+from issues import comments, lifecycle, search
 from issues.admin import filters
 from issues.admin.forms import IssueForm, assignee_choices, assignee_fields, project_choices, status_choices
 from issues.choices import CLOSED, IssuePriority
@@ -78,8 +78,7 @@ class IssueAdmin(BoardModelAdmin):
         company_id = scope_of(request).company_id
         if not search_term.strip() or company_id is None:
             return queryset, False
-        named = Q(title__icontains=search_term) | Q(identifier__iexact=search_term.strip())
-        return queryset.filter(named), False
+        return search.matching(queryset, search_term.strip()), False
 
     def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
         """Return issues with all the page names of them."""

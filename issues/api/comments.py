@@ -50,7 +50,8 @@ class MetadataRowInput(Input):
     strict = True
 
     type = Enum(choices=[(kind, kind) for kind in _ROW_PARTS])
-    label = Text(required=False, min_length=1, max_length=120)
+    # A caption of the row; the base class means something else by the name.
+    label = Text(required=False, min_length=1, max_length=120)  # type: ignore[assignment]
     text = Text(required=False, max_length=2000)
     code = Text(required=False, max_length=4000)
     language = Text(required=False, max_length=40)

@@ -72,15 +72,16 @@ def _approvals(company_id: UUID) -> Iterator[Item]:
 
 def _failed_runs(company_id: UUID, *, now: datetime) -> Iterator[Item]:
     """Failures that nothing follows: the last word of their issue, or of their agent when they had none."""
-    later = Run.objects.filter(agent_id=OuterRef("agent_id"), created_at__gt=OuterRef("created_at"))
-    of_same = Q(issue_id=OuterRef("issue_id")) | Q(issue__isnull=True)
+    later = Run.objects.filter(created_at__gt=OuterRef("created_at"))
+    of_issue = Exists(later.filter(issue_id=OuterRef("issue_id")))
+    of_agent = Exists(later.filter(agent_id=OuterRef("agent_id")))
     rows = Run.objects.filter(
         Q(followup_mechanism__isnull=True) | Q(followup_mechanism=Mechanism.NONE),
-        Q(issue__isnull=True) | ~Q(issue__status__in=CLOSED),
+        Q(issue__isnull=True) & ~of_agent | ~Q(issue__status__in=CLOSED) & Q(issue__isnull=False) & ~of_issue,
         company_id=company_id,
         status__in=(RunStatus.FAILED, RunStatus.TIMED_OUT),
         created_at__gte=now - LOOK_BACK,
-    ).filter(~Exists(later.filter(of_same)))
+    )
     rows = rows.select_related("agent", "issue").only(
         "id", "status", "error", "error_code", "finished_at", "created_at", "agent__name", "issue__identifier"
     )

@@ -10,7 +10,7 @@ WIDTH = 420
 HEIGHT = 96
 _GAP = 6
 # Bottom to top, as they are stacked.
-OUTCOMES = (("succeeded", "succeeded"), ("failed", "failed or timed out"), ("cancelled", "cancelled"), ("live", "live"))
+OUTCOMES = (("succeeded", "succeeded"), ("failed", "failed or timed out"), ("other", "cancelled or live"))
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,13 @@ class Share:
 
 def run_chart(days: Sequence[tuple[date, Mapping[str, int]]]) -> RunChart:
     """Return the bars of `days`, each a mapping of outcome to number of runs."""
-    peak = max((sum(counts.values()) for _, counts in days), default=0)
+    totals = [sum(counts[kind] for kind, _ in OUTCOMES) for _, counts in days]
+    peak = max(totals, default=0)
     step = WIDTH / max(len(days), 1)
     return RunChart(
         days=[_day(index * step, step - _GAP, day, counts, peak) for index, (day, counts) in enumerate(days)],
         peak=peak,
-        total=sum(sum(counts.values()) for _, counts in days),
+        total=sum(totals),
     )
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
 from django.db.models import Count
-from django.db.models.functions import TruncDate
 
-from heartbeat.choices import RUN_LIVE, RunStatus
-from heartbeat.models import Run
+from heartbeat import queries
 from issues.choices import IssueStatus
 from issues.models import Issue
 from paperclip.board import charts
@@ -22,19 +19,12 @@ from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent, Company
 from paperclip.governance import costs
 
-DAYS = 14
 _FIGURES_SECONDS = 3
 _CHART_SECONDS = 30
 _SHOWN_STATUSES = (
     IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW, IssueStatus.BLOCKED, IssueStatus.TODO, IssueStatus.BACKLOG,
     IssueStatus.DONE, IssueStatus.CANCELLED,
 )  # fmt: skip
-_OUTCOME = {
-    RunStatus.SUCCEEDED: "succeeded",
-    RunStatus.FAILED: "failed",
-    RunStatus.TIMED_OUT: "failed",
-    RunStatus.CANCELLED: "cancelled",
-} | dict.fromkeys(RUN_LIVE, "live")
 
 
 def of(company: Company, *, now: datetime) -> dict[str, Any]:
@@ -76,19 +66,11 @@ def _count(company: Company, *, now: datetime) -> dict[str, Any]:
 
 
 def _count_runs(company_id: UUID, *, now: datetime) -> dict[str, Any]:
-    first = (now - timedelta(days=DAYS - 1)).date()
-    rows = Run.objects.filter(company_id=company_id, created_at__date__gte=first).order_by()
-    rows = rows.filter(created_at__gte=now - timedelta(days=DAYS))
-    by_day: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for day, status, number in rows.annotate(day=TruncDate("created_at")).values_list("day", "status").annotate(
-        number=Count("id")
-    ):
-        by_day[day][_OUTCOME[RunStatus(status)]] += number
-    days = [first + timedelta(days=offset) for offset in range(DAYS)]
-    good = sum(by_day[day]["succeeded"] for day in days)
-    ended = good + sum(by_day[day]["failed"] for day in days)
+    days = queries.run_activity(company_id, now)
+    good = sum(day["succeeded"] for day in days)
+    ended = good + sum(day["failed"] for day in days)
     return {
-        "chart": charts.run_chart([(day, dict(by_day[day])) for day in days]),
+        "chart": charts.run_chart([(date.fromisoformat(day["date"]), day) for day in days]),
         "success_percent": round(100 * good / ended) if ended else None,
         "ended": ended,
     }

@@ -20,11 +20,16 @@ def _script(request: HttpRequest) -> str:
     return static("board/board.js")
 
 
+def _favicon(request: HttpRequest) -> str:
+    return static("board/icon.svg")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Paperclip",
     "SITE_HEADER": "paperclip.board.frame.company_name",
     "SITE_SUBHEADER": "paperclip.board.frame.company_line",
     "SITE_SYMBOL": "attach_file",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "SITE_URL": None,
     "SITE_DROPDOWN": "paperclip.board.frame.switcher",
     "SHOW_HISTORY": False,

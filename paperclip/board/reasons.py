@@ -159,7 +159,7 @@ def _of_agent(facts: Facts) -> Reason:
         return Reason(f"{name} is {_agent_state(facts.agent_status)}", needs_person=True)
     run = facts.last_run
     if run is not None and run.status != RunStatus.SUCCEEDED:
-        why = run.followup_reason or run.error or run.status.replace("_", " ")
+        why = run.error or run.followup_reason or "it left no error text"
         return Reason(f"{name}'s last run {_ending(run.status)}: {_first_line(why)}", needs_person=True)
     if facts.status == IssueStatus.IN_PROGRESS:
         return Reason(f"No run is live; {name}'s next heartbeat goes on with it")

@@ -142,6 +142,18 @@ class BoundedChangeList(ChangeList):
         self.model_admin.prepare_rows(request, self.result_list)
 
     @property
+    def narrowing(self) -> list[str]:
+        """The parameters that narrow the list beyond its tab: search and filters in force."""
+        tabs = {spec.parameter_name for spec in self.filter_specs if getattr(spec, "is_tabs", False)}
+        searched = ["q"] if self.query else []
+        return [*searched, *(name for name in self.filter_params if name not in tabs)]
+
+    @property
+    def wide_url(self) -> str:
+        """The address of the same tab without search and filters."""
+        return str(self.get_query_string({}, [*self.narrowing, "p"]))
+
+    @property
     def previous_page(self) -> int:
         """The number of the page before."""
         return int(self.page_num) - 1
@@ -298,7 +310,9 @@ class BoardModelAdmin(ModelAdmin):
         if scope_of(request).company is None:
             return redirect("admin:index")
         title = str(self.opts.verbose_name_plural).capitalize()
-        context = {"title": title, "page_admin": self, "intro": self.intro, **(extra_context or {})}
+        may_write = self.has_change_permission(request)
+        context = {"title": title, "page_admin": self, "intro": self.intro, "may_write": may_write}
+        context |= extra_context or {}
         response: HttpResponse = super().changelist_view(request, context)
         return response
 

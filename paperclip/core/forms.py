@@ -64,7 +64,15 @@ def area(rows: int = 5) -> forms.Textarea:
 
 def json_field(label: str, *, help_text: str = "") -> forms.JSONField:
     """Return a field for an object in JSON, which may be left empty."""
-    return forms.JSONField(label=label, required=False, help_text=help_text, widget=area(), encoder=_Indented)
+    return _JsonField(label=label, required=False, help_text=help_text, widget=area(), encoder=_Indented)
+
+
+class _JsonField(forms.JSONField):
+    """Shows an empty object as an empty box."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text shown for `value`."""
+        return super().prepare_value(value) if value else ""
 
 
 class _Indented(json.JSONEncoder):

@@ -26,7 +26,6 @@ import pwd
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -39,14 +38,14 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from paperclip.core import service_account
+
 logger = logging.getLogger(__name__)
 
 MAJOR = 18
 DATABASE = "paperclip"
 ROLE = "paperclip"
 PORT = 5432
-# The account that runs the server when we are root, which PostgreSQL refuses to run as. The wheel's own name.
-ACCOUNT = "pgserver"
 
 # sun_path is 108 bytes on Linux and 104 on macOS, with its closing NUL; the shorter one holds everywhere.
 SOCKET_PATH_BYTES = 103
@@ -57,7 +56,7 @@ CONNECT_SECONDS = 5
 POLL_SECONDS = 0.05
 LOG_KEEP_BYTES = 1_000_000
 
-# For a small machine: about 45 MB resident when idle. Sessions log only what concerns the server, because
+# For a small machine: about 30 MB when idle, with the connections of one host. Sessions log only what concerns the server, because
 # errors and statements of sessions carry values, and secrets must not reach a log.
 SETTINGS = {
     "listen_addresses": "",
@@ -130,7 +129,7 @@ def start(home: Path, *, durable: bool = True) -> None:
         _refuse_stranger(place)
         if DATABASE in (_databases(place) or ()):
             return
-        account = _account(place)
+        account = service_account.choose(place.folder)
         _own_folder(place.folder, account)
         with _flock(place.folder / "starting"):
             _bring_up(place, account, durable=durable)
@@ -212,50 +211,6 @@ def _binaries() -> Path:
 # --- Who runs it -------------------------------------------------------------------------------------------
 
 
-def _account(place: _Place) -> pwd.struct_passwd | None:
-    """The account to run the server as; None is our own. Root hands over to the owner of the folder."""
-    if os.geteuid() != 0:
-        return None
-    owner = place.folder.stat().st_uid if place.folder.exists() else 0
-    if owner == 0:
-        return _service_account()
-    try:
-        return pwd.getpwuid(owner)
-    except KeyError as error:
-        raise PostgresError(
-            f"{place.folder} belongs to user number {owner}, which has no account on this machine: "
-            f"add that user or run chown -R {ACCOUNT} {place.folder}"
-        ) from error
-
-
-def _service_account() -> pwd.struct_passwd:
-    command = [
-        "useradd",
-        "--system",
-        "--user-group",
-        "--no-create-home",
-        "--shell",
-        "/usr/sbin/nologin",
-        ACCOUNT,
-    ]
-    problem = ""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(ACCOUNT)
-        try:
-            made = subprocess.run(command, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            problem = str(error)
-            break
-        # Another process may be adding it right now: useradd then reports a lock or an existing name.
-        problem = made.stderr.strip()
-    raise PostgresError(
-        f"PostgreSQL does not run as root and the account {ACCOUNT} could not be added ({problem}): "
-        f"add it by hand or run as an ordinary user."
-    )
-
-
 def _own_folder(folder: Path, account: pwd.struct_passwd | None) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if account is None:
@@ -263,38 +218,7 @@ def _own_folder(folder: Path, account: pwd.struct_passwd | None) -> None:
     if folder.stat().st_uid == 0:
         os.chown(folder, account.pw_uid, account.pw_gid)
         folder.chmod(0o700)
-    _let_through(folder.parent, account)
-
-
-def _let_through(folder: Path, account: pwd.struct_passwd) -> None:
-    """Let the server's account pass (not read) root's own folders on the way to `folder`."""
-    for each in (folder, *folder.parents):
-        info = each.stat()
-        if info.st_mode & stat.S_IXOTH or info.st_uid == account.pw_uid:
-            continue
-        if info.st_uid != 0:
-            raise PostgresError(
-                f"The database server runs as {account.pw_name}, which may not pass through {each}: run "
-                f"chmod o+x {each}, or choose another PAPERCLIP_HOME, or run as the owner of that folder."
-            )
-        if each != folder:
-            logger.warning("%s: now lets the account %s pass through (chmod o+x)", each, account.pw_name)
-        each.chmod(stat.S_IMODE(info.st_mode) | stat.S_IXOTH)
-
-
-def _open_programs(account: pwd.struct_passwd) -> None:
-    """Make the wheel's programs usable by the server's account: a strict umask at installation hides them."""
-    root = _binaries().parent
-    _let_through(root.parent, account)
-    for each in (root, *root.rglob("*")):
-        info = each.lstat()
-        if info.st_uid != 0 or stat.S_ISLNK(info.st_mode):
-            continue
-        wanted = stat.S_IROTH
-        if info.st_mode & stat.S_IXUSR:
-            wanted |= stat.S_IXOTH
-        if info.st_mode & wanted != wanted:
-            each.chmod(stat.S_IMODE(info.st_mode) | wanted)
+    service_account.let_pass(folder.parent, account)
 
 
 def _refuse_stranger(place: _Place) -> None:
@@ -334,7 +258,7 @@ def _bring_up(place: _Place, account: pwd.struct_passwd | None, *, durable: bool
 
 def _prepare(place: _Place, account: pwd.struct_passwd | None, *, durable: bool) -> None:
     if account is not None:
-        _open_programs(account)
+        service_account.let_use(_binaries().parent, account)
     _remove_stale_pids(place)
     if not place.data.exists():
         _make_cluster(place, account, durable=durable)
@@ -547,6 +471,8 @@ def _sayable(place: _Place) -> Iterator[None]:
     """Turn what the system refuses into a PostgresError that says what to do."""
     try:
         yield
+    except service_account.AccountError as error:
+        raise PostgresError(str(error)) from error
     except OSError as error:
         raise PostgresError(_explain(place, f"{error.strerror}: {error.filename or place.folder}")) from error
     except psycopg.Error as error:

@@ -15,7 +15,7 @@ from django.core.management import ManagementUtility, call_command, get_commands
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from paperclip.core import postgres
+from paperclip.core import postgres, webserver
 from paperclip.core.supervisor import Chore, Part
 
 # Ticks come at least every minute and are looked at every half minute: three minutes are no accident.
@@ -47,7 +47,8 @@ def prepare_database() -> None:
 
 def preload() -> None:
     """Import what the parts would each import by themselves, so that they share its memory."""
-    import_module(settings.ROOT_URLCONF)
+    for module in (settings.ROOT_URLCONF, settings.WSGI_APPLICATION.rpartition(".")[0], *webserver.MODULES):
+        import_module(module)
 
 
 def wind_up() -> None:
@@ -97,10 +98,12 @@ def health_url() -> str:
 
 def _part(name: str, command: str) -> Part:
     """A part that is a command of `manage.py`, imported now to share its memory."""
-    commands = get_commands()
-    if command in commands and isinstance(commands[command], str):
-        load_command_class(commands[command], command)
-    return Part(name, ManagementUtility(["manage.py", command]).execute)
+    argv = ["manage.py", command]
+    app = get_commands().get(command)
+    if isinstance(app, str) and load_command_class(app, command).requires_system_checks:
+        # `up` has been through them, and they touch, and thereby copy, much of the shared memory.
+        argv.append("--skip-checks")
+    return Part(name, ManagementUtility(argv).execute)
 
 
 def _tick_age() -> float | None:

@@ -14,6 +14,9 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+# What gunicorn imports only when it starts.
+MODULES = ("gunicorn.glogging", "gunicorn.http.wsgi", "gunicorn.workers.gthread")
+
 # Longer than the pause between two requests of clients that poll, so that they stay connected.
 KEEP_ALIVE_SECONDS = 75
 # Below the time a supervisor allows for a stop.

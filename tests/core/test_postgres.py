@@ -17,7 +17,7 @@ import psutil
 import psycopg
 import pytest
 
-from paperclip.core import postgres
+from paperclip.core import postgres, service_account
 
 ROOT = Path(__file__).resolve().parents[2]
 AS_ROOT = os.geteuid() == 0
@@ -365,7 +365,7 @@ class TestUsers:
 
     def test_server_of_root_runs_as_the_service_account(self, home):
         postgres.start(home, durable=False)
-        assert psutil.Process(main_pid(home)).username() == postgres.ACCOUNT
+        assert psutil.Process(main_pid(home)).username() == service_account.NAME
 
     def test_closed_folder_of_root_lets_the_server_pass_but_not_read(self, home):
         closed = home / "closed"

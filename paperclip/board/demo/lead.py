@@ -49,7 +49,7 @@ def _wait_for(at: Shift, issue: Json, children: list[Json]) -> None:
 
 def _plan(at: Shift, issue: Json, children: list[Json]) -> None:
     """Create the parts that are missing and wait for all of them."""
-    shift.survey(at)
+    shift.survey(at, issue)
     workers = _workers(at)
     given = {part: child for child in children if (part := parts.of(child["description"]))}
     lines: list[str] = []

@@ -42,8 +42,7 @@ class Shift:
     me: Json
     task_id: str | None
     reason: str | None
-    folder: Path | None
-    is_project_folder: bool
+    project_folder: Path | None
 
 
 def begin(environment: Mapping[str, str], say: Voice) -> Shift:
@@ -61,14 +60,14 @@ def begin(environment: Mapping[str, str], say: Voice) -> Shift:
     reason = environment.get("PAPERCLIP_WAKE_REASON") or None
     say(f"{me['name']} is awake" + (f": {reason.replace('_', ' ')}" if reason else ""))
     folder = environment.get("PAPERCLIP_WORKSPACE_CWD")
+    is_of_project = environment.get("PAPERCLIP_WORKSPACE_SOURCE", "").startswith("project")
     return Shift(
         client=client,
         say=say,
         me=me,
         task_id=environment.get("PAPERCLIP_TASK_ID") or None,
         reason=reason,
-        folder=Path(folder) if folder else None,
-        is_project_folder=environment.get("PAPERCLIP_WORKSPACE_SOURCE", "").startswith("project"),
+        project_folder=Path(folder) if folder and is_of_project else None,
     )
 
 
@@ -124,21 +123,30 @@ def take(shift: Shift, issue: Json) -> bool:
 # --- What it works on ------------------------------------------------------------------------------------
 
 
-def survey(shift: Shift) -> Survey:
+def survey(shift: Shift, issue: Json) -> Survey:
     """Return the files of the repository the issue is about. Raises Trouble when there is none to look at."""
-    if shift.folder is None or not shift.is_project_folder:
+    folder = _folder(shift, issue)
+    if folder is None:
         raise Trouble(
-            "The repository's folder is missing on this host: set the project's workspace to one that exists"
+            "This issue belongs to no project with a folder: give its project a workspace on this host"
         )
     try:
-        surveyed = files.survey(shift.folder)
+        surveyed = files.survey(folder)
     except OSError as error:
-        raise Trouble(f"The repository at {shift.folder} cannot be read: {error.strerror}") from error
+        raise Trouble(f"The repository at {folder} cannot be read: {error.strerror}") from error
     if not surveyed.files:
-        raise Trouble(f"The repository at {shift.folder} holds no files, so there is nothing to measure")
+        raise Trouble(f"The repository at {folder} holds no files, so there is nothing to measure")
     more = " and more" if surveyed.is_cut_short else ""
-    shift.say(f"{len(surveyed.files):,} files{more} in {shift.folder}")
+    shift.say(f"{len(surveyed.files):,} files{more} in {folder}")
     return surveyed
+
+
+def _folder(shift: Shift, issue: Json) -> Path | None:
+    """Return the folder the run was given, else that of the issue's project: a wake without an issue has none."""
+    if shift.project_folder is not None:
+        return shift.project_folder
+    workspace = issue["project"]["primaryWorkspace"] if issue["project"] else None
+    return Path(workspace["cwd"]) if workspace and workspace["cwd"] else None
 
 
 # --- What it leaves --------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def work(at: Shift, issue: Json) -> None:
 
 
 def _findings(at: Shift, issue: Json, part: Part) -> Findings:
-    surveyed = shift.survey(at)
+    surveyed = shift.survey(at, issue)
     if part == parts.CROSS_CHECK:
         return crosscheck.check(at, issue, surveyed)
     return _MEASURES[part.key](surveyed, at.say)

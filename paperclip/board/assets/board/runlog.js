@@ -8,7 +8,7 @@
 
   const log = document.getElementById("log");
   const follow = document.getElementById("log-follow");
-  if (!log) return;
+  if (!log || "none" in log.dataset) return;
 
   const bytes = new TextEncoder();
   let offset = 0;

@@ -5,14 +5,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.core.wsgi import get_wsgi_application
+from django.utils.module_loading import import_string
 
 from paperclip.core import ports, webserver
 
 
 class Command(BaseCommand):
     help = "Serve the board and the API. `up` runs this beside the scheduler and the runner."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=settings.BIND_HOST)
@@ -28,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(complaint)
         self.stdout.write(f"serving on {options['host']}:{options['port']}")
         webserver.serve(
-            get_wsgi_application,
+            lambda: import_string(settings.WSGI_APPLICATION),
             host=options["host"],
             port=options["port"],
             workers=options["workers"],
