@@ -5,6 +5,8 @@ Every program is `/bin/true`: what is measured is the control plane alone.
 
 from __future__ import annotations
 
+import http.client
+import json
 import random
 import time
 import uuid
@@ -13,7 +15,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import transaction
 
 from bench import load, measures
 from bench.load import post
@@ -25,7 +28,7 @@ from heartbeat.choices import RUN_LIVE, RunStatus
 from heartbeat.models import Run
 from heartbeat.wakeups import Call
 from paperclip.companies import actors
-from paperclip.core import clock
+from paperclip.core import clock, postgres
 
 BURST = 400
 WAIT_SECONDS = 120
@@ -41,11 +44,11 @@ def wake(place: Scene, port: int, *, count: int) -> list[Measure]:
     """
     started, finished = [], []
     source = random.Random(3)
-    client = _Client(place, port)
-    with psycopg.connect(_conninfo(), autocommit=True) as watcher:
+    web = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with psycopg.connect(postgres.url(settings.PAPERCLIP_HOME), autocommit=True) as watcher:
         for number in range(count + 3):
             before = time.time()
-            run_id = client.wake(number)
+            run_id = _wake(web, place)
             seen = _await_end(watcher, run_id)
             run = Run.objects.only("status", "process_started_at").get(pk=run_id)
             assert run.status == RunStatus.SUCCEEDED, run.status
@@ -54,7 +57,7 @@ def wake(place: Scene, port: int, *, count: int) -> list[Measure]:
                 started.append((run.process_started_at.timestamp() - before) * 1000)
                 finished.append((seen - before) * 1000)
             time.sleep(source.uniform(0.01, 0.05))  # so that nothing beats in time with the product's own clocks
-    client.close()
+    web.close()
     return [
         measures.times("wake, program started", started, goal=25),
         measures.times("wake, run finished", finished, goal=90),
@@ -86,11 +89,11 @@ def burst_queued(place: Scene, *, rounds: int) -> Measure:
                     agent_id=agent.pk, company_id=agent.company_id, call=call, actor=actors.system("bench"), now=clock.now()
                 )
             since = clock.now()
-        rates.append(BURST / (_last_end(since, created=BURST).timestamp() - since.timestamp()))
+        rates.append(BURST / (_last_end(since).timestamp() - since.timestamp()))
     return Measure(f"burst of {BURST} no-op runs, queued before", "/s", measures.median(rates), goal=40, note=_range(rates))
 
 
-def _last_end(since: datetime, *, created: int = 0) -> datetime:
+def _last_end(since: datetime) -> datetime:
     """Wait until nothing waits or runs; return when the last of the burst's runs ended. All must have succeeded."""
     wait_for(lambda: not Run.objects.filter(status__in=RUN_LIVE).exists(), seconds=WAIT_SECONDS, what="the burst to end")
     ended = Run.objects.filter(finished_at__gte=since)
@@ -102,6 +105,27 @@ def _last_end(since: datetime, *, created: int = 0) -> datetime:
 def _wake_request(place: Scene, agent_id: UUID) -> dict[str, Any]:
     body = {"reason": "bench", "payload": {"taskKey": str(uuid.uuid4())}}
     return post(f"/api/agents/{agent_id}/wakeup", place.board_token, body)
+
+
+def _wake(web: http.client.HTTPConnection, place: Scene) -> UUID:
+    request = _wake_request(place, place.workers[0].pk)
+    headers = {"Authorization": f"Bearer {request['token']}", "Content-Type": "application/json"}
+    web.request(request["method"], request["path"], json.dumps(request["body"]), headers)
+    answer = web.getresponse()
+    said = answer.read()
+    assert answer.status == 202, said
+    return UUID(json.loads(said)["id"])
+
+
+def _await_end(watcher: psycopg.Connection[Any], run_id: UUID) -> float:
+    """Look until the run has ended; return the time of day in seconds at which that was seen."""
+    until = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < until:
+        row = watcher.execute("SELECT finished_at FROM heartbeat_runs WHERE id = %s", [run_id]).fetchone()
+        if row is not None and row[0] is not None:
+            return time.time()
+        time.sleep(LOOK_SECONDS)
+    raise TimeoutError(f"run {run_id} did not end")
 
 
 def _range(rates: list[float]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from heartbeat import timers
+from heartbeat import timers, upkeep
 from heartbeat.models import Tick
 from heartbeat.recovery import lost_runs
 from paperclip.core import clock, locks
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _DUTIES: dict[str, Callable[..., Any]] = {
     "heartbeat.timers": timers.wake_due,
     lost_runs.PASS: lost_runs.sweep,
+    "heartbeat.upkeep": upkeep.prune,
 }
 _REGISTERED: dict[str, Callable[..., Any]] = {}
 
@@ -37,12 +38,16 @@ def register(name: str, duty: Callable[..., Any]) -> None:
 
 
 def tick(now: datetime | None = None) -> dict[str, Any]:
-    """Do all that is due; return what each duty did. Raises the first failure after every duty had its turn."""
+    """Do all that is due at `now`, by default the database's; return what each duty did.
+
+    Raises the first failure after every duty had its turn.
+    """
+    now = now or clock.shared_now()
     done: dict[str, Any] = {}
     failure: Exception | None = None
     for name, duty in (_DUTIES | _REGISTERED).items():
         try:
-            done[name] = _do(name, duty, now or clock.now())
+            done[name] = _do(name, duty, now)
         except DatabaseError:
             raise
         except Exception as error:

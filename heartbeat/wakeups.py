@@ -154,6 +154,8 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
         payload=call.payload,
     )
     context = sessions.resume_from_run(agent, context, call.payload)
+    if actor.run_id is not None:
+        context = context.with_more(causedByRunId=str(actor.run_id))
     issue = _locked_issue(agent, context)
     active = _active_run(issue, now=now) if issue is not None else None
     facts = Facts(

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from paperclip.companies.actors import Actor
+from paperclip.core import naming
 from paperclip.core.errors import Forbidden, Unprocessable
 
 
@@ -59,7 +60,7 @@ _NOT_STORED = frozenset(
         "review_request",
     }
 )
-_HOST_COMMANDS = {"provisionCommand", "teardownCommand", "provision_command", "teardown_command"}
+_HOST_COMMANDS = ("provisionCommand", "teardownCommand")
 
 
 def plain(fields: Fields) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def require_allowed(fields: Fields, actor: Actor) -> None:
         return
     settings = fields.get("execution_workspace_settings") or {}
     overrides = fields.get("assignee_adapter_overrides") or {}
-    config = overrides.get("adapterConfig") or overrides.get("adapter_config")
+    config = overrides.get("adapterConfig")
     found = [
         *_commands(settings.get("workspace_strategy"), "executionWorkspaceSettings.workspaceStrategy"),
         *_commands(_inner(config, "workspaceStrategy"), "assigneeAdapterOverrides.adapterConfig.workspaceStrategy"),
@@ -102,4 +103,5 @@ def _inner(value: Any, key: str) -> Any:
 
 def _commands(strategy: Any, path: str) -> Iterator[str]:
     if isinstance(strategy, Mapping):
-        yield from (f"{path}.{key}" for key, value in strategy.items() if key in _HOST_COMMANDS and value is not None)
+        spoken = {naming.camel(key): value for key, value in strategy.items()}
+        yield from (f"{path}.{name}" for name in _HOST_COMMANDS if spoken.get(name) is not None)

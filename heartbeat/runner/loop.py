@@ -32,7 +32,7 @@ from django.db import close_old_connections, connection
 from heartbeat import claims, duties, lifecycle
 from heartbeat.choices import RunStatus
 from heartbeat.models import Run, Runner
-from heartbeat.runner import ending, lease, start
+from heartbeat.runner import ending, lease, start, strays
 from heartbeat.runner.listening import Listener
 from heartbeat.runner.rundir import RunDir
 from heartbeat.runner.start import Started
@@ -141,14 +141,14 @@ class Loop:
         at = time.monotonic()
         self._end_exited(at)
         if self.runner is None:
-            self.runner = lease.register(now=clock.now())
+            self.runner = lease.register(now=clock.shared_now())
             self.lease_valid_until = at + settings.RUNNER_LEASE_SECONDS
             self._reattach(self.runner)
         if self.unstarted:
             self.unstarted = False
             self._reattach(self.runner)
         if self.renewal.is_due(at):
-            lease.renew(self.runner, now=clock.now())
+            lease.renew(self.runner, now=clock.shared_now())
             self.lease_valid_until = at + settings.RUNNER_LEASE_SECONDS
         self._listen()
         if self.cancels.is_due(at):
@@ -358,6 +358,7 @@ class Loop:
             log.info("run %s: %s", run.pk, "found again" if alive else "has ended meanwhile")
             self.live[run.pk] = Live(Started(run.pk, run.claim_token, directory, None))
         self.orphans.due_at = 0.0
+        strays.end(Path(settings.RUNS_ROOT), known={str(run_id) for run_id in (*self.live, *self.starting)})
 
     def _do_due_work(self) -> None:
         """In a thread: what time drives, so that it happens within seconds also between the scheduler's looks."""

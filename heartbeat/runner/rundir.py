@@ -238,6 +238,10 @@ class RunDir:
         """True once a shim was given this run, whatever became of it."""
         return (self.path / shim.ALIVE_FILE).exists()
 
+    def has_exit(self) -> bool:
+        """True once the shim wrote how the run ended, readable or not."""
+        return (self.path / shim.EXIT_FILE).exists()
+
     def is_alive(self) -> bool:
         """True while the shim lives; never blocks."""
         try:

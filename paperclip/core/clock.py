@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from django.db import connection
+
 _ZULU = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z")
 
 
 def now() -> datetime:
     """Return the current moment in UTC. Doors call this once and pass it down as `now`."""
     return datetime.now(UTC)
+
+
+def shared_now() -> datetime:
+    """Return the moment by the database's clock: the one clock all hosts share, for leases and what is due."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
 
 
 def iso(moment: datetime) -> str:

@@ -56,8 +56,8 @@ CONNECT_SECONDS = 5
 POLL_SECONDS = 0.05
 LOG_KEEP_BYTES = 1_000_000
 
-# For a small machine: about 30 MB when idle, with the connections of one host. Sessions log only what concerns the server, because
-# errors and statements of sessions carry values, and secrets must not reach a log.
+# For a small machine: about 30 MB when idle, with the connections of one host. Sessions log nothing, because
+# their errors and statements carry values, and secrets must not reach a log.
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",

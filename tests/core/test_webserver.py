@@ -75,14 +75,14 @@ def test_quick_requests_do_not_wait_for_slow_ones_or_idle_connections(server):
     idle = [http.client.HTTPConnection("127.0.0.1", server[1], timeout=5) for _ in range(40)]
     for connection in idle:
         get(connection)
-    slow = [threading.Thread(target=lambda: get(http.client.HTTPConnection("127.0.0.1", server[1]), "/slow"))]
-    slow[0].start()
+    slow = threading.Thread(target=lambda: get(http.client.HTTPConnection("127.0.0.1", server[1]), "/slow"))
+    slow.start()
     began = time.monotonic()
     for connection in idle:
         assert get(connection) == b"ok"
         connection.close()
     assert time.monotonic() - began < 0.9
-    slow[0].join()
+    slow.join()
 
 
 def test_stop_finishes_requests_in_hand(server):

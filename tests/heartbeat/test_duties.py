@@ -137,3 +137,15 @@ def test_a_pass_that_another_host_holds_is_left_alone(cast, now):
         other.execute("SELECT pg_advisory_lock(%s)", [locks._key("heartbeat.timers")])
         assert duties.tick(now)["heartbeat.timers"] == "another host is at it"
         other.connection.close()
+
+
+def test_old_results_of_the_scheduler_are_pruned(cast, now):
+    from django_q.models import Task
+
+    for name, success, days in [("new", True, 0), ("old", True, 2), ("failed", False, 2), ("old failure", False, 20)]:
+        moment = now - timedelta(days=days)
+        Task.objects.create(id=name, name=name, func="f", started=moment, stopped=moment, success=success)
+
+    duties.tick(now)
+
+    assert set(Task.objects.values_list("name", flat=True)) == {"new", "failed"}

@@ -221,3 +221,9 @@ def test_a_wake_dies_with_the_change_that_caused_it(engineer, issue):
         raise Undone
 
     assert not WakeupRequest.objects.exists()
+
+
+def test_a_wake_names_the_run_that_caused_it(cast, engineer, issue):
+    run = factories.run(cast.peer)
+    outcome = wake(engineer, issue=issue, actor=actors.for_agent(cast.peer, run_id=run.pk))
+    assert outcome.run.context_snapshot["causedByRunId"] == str(run.pk)

@@ -19,8 +19,8 @@ def calls():
 
 
 @pytest.fixture
-def racing(django_db_setup, transactional_db):
-    """Run doers at the same moment, each on a thread and a connection of its own, and return what each answered."""
-    from tests.issues_race import run_together
+def crowd(transactional_db):
+    """The cast in a database whose transactions really commit, for races."""
+    from tests import cast as standing
 
-    return run_together
+    return standing.make()

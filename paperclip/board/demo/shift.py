@@ -142,7 +142,7 @@ def survey(shift: Shift, issue: Json) -> Survey:
 
 
 def _folder(shift: Shift, issue: Json) -> Path | None:
-    """Return the folder the run was given, else that of the issue's project: a wake without an issue has none."""
+    """Return the folder the run was given, or the project's: a wake that names no issue brings no folder."""
     if shift.project_folder is not None:
         return shift.project_folder
     workspace = issue["project"]["primaryWorkspace"] if issue["project"] else None

@@ -125,7 +125,7 @@ def test_markers_finds_promises_in_programs_only(surveyed, say):
     ],
 )
 def test_markers_are_what_comments_say(empty, say, line, found):
-    empty.write("a.py", line + "\n")
+    empty.write("a.py", f"x = 1\n{line}\n")
     assert markers.measure(files.survey(empty.root), say).figures["markers"] == found
 
 

@@ -208,3 +208,19 @@ def _alive(pid: int) -> bool:
 def _no_leftovers(product):
     yield
     product.stop()
+
+
+def test_a_program_taken_from_its_runner_while_it_was_away_is_ended(product):
+    """Another host recovered the run; the runner that comes back may not let the old program go on."""
+    company = factories.company()
+    run = wake(agent(company, "import time; time.sleep(60)"), reason="manual", source="on_demand").run
+    product.start("runner")
+    pid = started(run).process_pid
+    product.kill("runner")
+    lifecycle.lose(run_id=run.pk, message="the host was silent", remains=lifecycle.Remains(), now=clock.now())
+    Run.objects.filter(retry_of_run=run).update(status="cancelled")
+
+    product.start("runner")
+
+    wait_for(lambda: not _alive(pid), seconds=10, what="the stray program to be gone")
+    assert Run.objects.get(pk=run.pk).error_code == "process_lost"

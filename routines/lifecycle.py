@@ -1,0 +1,107 @@
+"""Make routines, change them, end them (sections 3 and 12 of the contract)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from paperclip.companies.actors import Actor
+from paperclip.core.errors import Conflict, NotFound, Unprocessable
+from routines import references, rights, trail
+from routines.choices import RoutineStatus
+from routines.models import Routine
+
+
+def create(*, company_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Routine:
+    """Store a routine and return it; `fields` by column name (R-20 to R-25).
+
+    One without an agent is a draft and starts `paused`. Raises Forbidden, NotFound, Conflict or Unprocessable.
+    """
+    with transaction.atomic():
+        rights.require_creator(actor, company_id, assignee_agent_id=fields.get("assignee_agent_id"))
+        references.require_valid(company_id, fields)
+        values = dict(fields)
+        values["status"] = _status(values.get("status", RoutineStatus.ACTIVE), values.get("assignee_agent_id"))
+        routine = Routine.objects.create(
+            company_id=company_id,
+            created_by_agent_id=actor.agent_id,
+            created_by_user_id=actor.user_id,
+            updated_by_agent_id=actor.agent_id,
+            updated_by_user_id=actor.user_id,
+            created_at=now,
+            updated_at=now,
+            **values,
+        )
+        trail.of_routine(routine, "routine.created", actor=actor, now=now)
+    return routine
+
+
+def update(
+    *,
+    routine_id: UUID,
+    fields: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+    base_revision_id: UUID | None = None,
+) -> Routine:
+    """Change a routine and return it; what is equal stays untouched, down to `updated_at` (R-98).
+
+    Triggers keep their due times: what is overdue when a paused routine goes on fires then (R-61). Raises NotFound,
+    Forbidden, Unprocessable, and Conflict for an archived routine that is to come back (RW-16).
+    """
+    with transaction.atomic():
+        routine = locked(routine_id)
+        rights.require_editor(actor, routine, fields)
+        if base_revision_id is not None:
+            # No revisions are kept, so none can be the one a caller has seen (R-27).
+            raise Conflict("Routine was updated by someone else", details={"currentRevisionId": None})
+        references.require_valid(routine.company_id, fields)
+        values = _after_edit(routine, fields)
+        changed = {name: value for name, value in values.items() if getattr(routine, name) != value}
+        if changed:
+            changed |= {
+                "updated_by_agent_id": actor.agent_id,
+                "updated_by_user_id": actor.user_id,
+                "updated_at": now,
+            }
+            Routine.objects.filter(pk=routine.pk).update(**changed)
+            routine.refresh_from_db()
+        trail.of_routine(routine, "routine.updated", actor=actor, now=now)
+    return routine
+
+
+def archive(*, routine_id: UUID, actor: Actor, now: datetime) -> Routine:
+    """End a routine for good: nothing sets it off any more, its runs stay. May be repeated."""
+    return update(routine_id=routine_id, fields={"status": RoutineStatus.ARCHIVED}, actor=actor, now=now)
+
+
+def locked(routine_id: UUID) -> Routine:
+    """Lock a routine for the rest of the transaction and return it. NotFound when it is gone.
+
+    Dispatches of one routine wait for each other here; locks of triggers, company and issues come after it.
+    """
+    routine = Routine.objects.select_for_update(no_key=True).filter(pk=routine_id).first()
+    if routine is None:
+        raise NotFound("Routine not found")
+    return routine
+
+
+def _after_edit(routine: Routine, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns an edit comes to (R-25)."""
+    values = dict(fields)
+    status = values.get("status", routine.status)
+    agent_id = values.get("assignee_agent_id", routine.assignee_agent_id)
+    if routine.status == RoutineStatus.ARCHIVED != status:
+        raise Conflict("Routine is archived")
+    if values.get("status") == RoutineStatus.ACTIVE and agent_id is None:
+        raise Unprocessable("Default agent required")
+    values["status"] = _status(status, agent_id)
+    return values
+
+
+def _status(wanted: str, agent_id: UUID | None) -> str:
+    return RoutineStatus.PAUSED if wanted == RoutineStatus.ACTIVE and agent_id is None else wanted
