@@ -179,7 +179,7 @@ def _batch(scene: Scene, count: int, *, now: datetime) -> None:
 
 def _issue(scene: Scene, number: int, source: random.Random, *, now: datetime) -> Issue:
     status = source.choices(_STATUSES, _SHARES)[0]
-    made_at = now - timedelta(minutes=source.randrange(200_000))
+    made_at = now - timedelta(minutes=source.randrange(2_000, 200_000))
     is_closed = status in ("done", "cancelled")
     return Issue(
         company=scene.company,

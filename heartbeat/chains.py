@@ -10,7 +10,8 @@ from heartbeat.models import Run
 _AT_MOST = 24
 # What no list of runs loads: contexts, results and excerpts are wide.
 WIDE = (
-    "context_snapshot", "result_json", "stdout_excerpt", "stderr_excerpt", "log_ref", "log_sha256", "external_run_id",
+    "context_snapshot", "result_json", "stdout_excerpt", "stderr_excerpt", "log_ref", "log_sha256",
+    "external_run_id",
 )  # fmt: skip
 
 _CHAIN = """

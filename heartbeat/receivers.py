@@ -10,15 +10,25 @@ from uuid import UUID
 from django.dispatch import receiver
 
 from heartbeat import lifecycle, wakeups
-from heartbeat.choices import RUN_LIVE, WAKEUP_WAITING, RunStatus, TriggerDetail, WakeupStatus
+from heartbeat.choices import (
+    RUN_LIVE,
+    WAKEUP_WAITING,
+    InvocationSource,
+    RunStatus,
+    TriggerDetail,
+    WakeupStatus,
+)
 from heartbeat.models import Run, WakeupRequest
 from heartbeat.wakeups import Call
 from issues import signals as issue_signals
 from issues.models import Issue
 from issues.wakes import Wake
+from paperclip.companies import activity
 from paperclip.companies import signals as company_signals
 from paperclip.companies.actors import Actor
 from paperclip.companies.models import Agent, Company
+from paperclip.governance import signals as governance_signals
+from paperclip.governance.models import Approval
 
 
 @receiver(issue_signals.agents_called)
@@ -39,6 +49,49 @@ def call_agents(*, wakes: Sequence[Wake], actor: Actor, now: datetime, **_: Any)
             actor=actor,
             now=now,
         )
+
+
+@receiver(governance_signals.approval_approved)
+def call_requester(
+    *, approval: Approval, linked_issue_ids: Sequence[UUID], actor: Actor, now: datetime, **_: Any
+) -> None:
+    """Wake the agent whose question was approved, and log what became of the wake (C-81)."""
+    if approval.requested_by_agent_id is None:
+        return
+    issue_ids = [str(issue_id) for issue_id in linked_issue_ids]
+    told = {
+        "approvalId": str(approval.pk),
+        "approvalStatus": approval.status,
+        "issueId": issue_ids[0] if issue_ids else None,
+        "issueIds": issue_ids,
+    }
+    outcome = wakeups.enqueue(
+        agent_id=approval.requested_by_agent_id,
+        company_id=approval.company_id,
+        call=Call(
+            source=InvocationSource.AUTOMATION,
+            trigger_detail=TriggerDetail.SYSTEM,
+            reason="approval_approved",
+            payload=told,
+            context={"source": "approval.approved", **told},
+        ),
+        actor=actor,
+        now=now,
+    )
+    details: dict[str, Any] = {"requesterAgentId": approval.requested_by_agent_id, "linkedIssueIds": issue_ids}
+    if outcome.refused is None:
+        action, details["wakeRunId"] = "approval.requester_wakeup_queued", outcome.run.pk if outcome.run else None
+    else:
+        action, details["error"] = "approval.requester_wakeup_failed", outcome.refused.message
+    activity.record(
+        company_id=approval.company_id,
+        actor=actor,
+        action=action,
+        entity_type="approval",
+        entity_id=approval.pk,
+        details=details,
+        now=now,
+    )
 
 
 @receiver(issue_signals.work_stopped)

@@ -52,7 +52,9 @@ def of(agent_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, Strip]:
     rows = Run.objects.filter(agent_id__in=agent_ids, created_at__gte=since).order_by("-created_at")
     columns = ("agent_id", "status", "created_at", "started_at", "finished_at")
     runs: dict[UUID, list[tuple[str, datetime, timedelta]]] = defaultdict(list)
-    for agent_id, status, created_at, started_at, finished_at in rows.values_list(*columns)[: 200 * len(agent_ids)]:
+    for agent_id, status, created_at, started_at, finished_at in rows.values_list(*columns)[
+        : 200 * len(agent_ids)
+    ]:
         taken = (finished_at or now) - started_at if started_at else timedelta()
         runs[agent_id].append((status, started_at or created_at, taken))
     return {agent_id: _strip(found, since) for agent_id, found in runs.items()}

@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class IssuesConfig(AppConfig):
     name = "issues"
+
+    def ready(self) -> None:
+        from issues import receivers as receivers  # connects the signals

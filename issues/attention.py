@@ -58,7 +58,7 @@ class Graph:
         return list(dict.fromkeys([*self.blockers.get(issue_id, ()), *self.children.get(issue_id, ())]))
 
 
-def of(company_id: UUID, issue_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+def of(company_id: UUID | str, issue_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     """Return the `blockerAttention` of each of `issue_ids`, which are blocked issues of the company."""
     wanted = list(issue_ids)
     if not wanted:
@@ -161,7 +161,7 @@ FROM walked JOIN issues AS node ON node.id = walked.below AND node.company_id = 
 """
 
 
-def _load(company_id: UUID, start: Sequence[UUID]) -> Graph:
+def _load(company_id: UUID | str, start: Sequence[UUID]) -> Graph:
     graph = Graph()
     limit = _MAX_NODES * len(start)
     with connection.cursor() as cursor:

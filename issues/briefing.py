@@ -30,10 +30,10 @@ _COLUMNS = {
     "originKind": "issue.origin_kind",
     "originId": "issue.origin_id",
     "updatedAt": wire.moment("issue.updated_at"),
-    "companyId": "issue.company_id::text",
 }
 _STATEMENT = snapshots.statement(
     ", ".join(_COLUMNS.values()),
+    "issue.company_id",
     snapshots.BLOCKED_BY,
     snapshots.BLOCKS,
     snapshots.SCHEDULED_RETRY,
@@ -55,10 +55,10 @@ def read(reference: str, company_ids: Iterable[UUID], *, wake_comment_id: UUID |
     found = wire.rows(_STATEMENT, {**names, "wake_comment": wake_comment_id}) if names else []
     if not found:
         return None
-    *values, blocked_by, blocks, retry, ancestors, project, goal, cursor, wake_comment, continuation = found[0]
+    *values, company_id, blocked_by, blocks, retry, ancestors, project, goal, cursor, wake_comment, summary = found[0]
     issue = dict(zip(_COLUMNS, values, strict=True))
     issue |= {
-        "blockerAttention": queries.blocker_attention(issue),
+        "blockerAttention": queries.blocker_attention(issue, company_id=company_id),
         "productivityReview": None,
         "scheduledRetry": wire.fragment(retry),
         "blockedBy": _blocked_by(blocked_by),
@@ -72,7 +72,7 @@ def read(reference: str, company_ids: Iterable[UUID], *, wake_comment_id: UUID |
         "commentCursor": wire.fragment(cursor),
         "wakeComment": wire.fragment(wake_comment),
         "attachments": [],
-        "continuationSummary": wire.fragment(continuation),
+        "continuationSummary": wire.fragment(summary),
         "currentExecutionWorkspace": None,
     }
 

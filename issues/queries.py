@@ -76,7 +76,7 @@ def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None
     return row | _labels(labels) | {
         "goalId": goal_id,
         "ancestors": wire.fragment(ancestors or "[]"),
-        "blockerAttention": blocker_attention(row),
+        "blockerAttention": blocker_attention(row, company_id=row["companyId"]),
         "productivityReview": None,
         "successfulRunHandoff": None,
         "scheduledRetry": wire.fragment(retry),
@@ -100,12 +100,12 @@ def relations(issue_id: UUID) -> dict[str, Any]:
     return {"blockedBy": blocked_by, "blocks": blocks}
 
 
-def blocker_attention(row: dict[str, Any]) -> dict[str, Any]:
+def blocker_attention(row: dict[str, Any], *, company_id: UUID | str) -> dict[str, Any]:
     """Return who has to move for a blocked issue to go on (I-86), from its wire row."""
     if row["status"] != IssueStatus.BLOCKED:
         return attention.NONE
     issue_id = UUID(row["id"])
-    return attention.of(UUID(row["companyId"]), [issue_id])[issue_id]
+    return attention.of(company_id, [issue_id])[issue_id]
 
 
 def with_terminal_blockers(text: str | None) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ urlpatterns = [
     path("api/", include("workspaces.api.urls")),
     path("api/", include("heartbeat.api.urls")),
     path("api/", include("routines.api.urls")),
-    re_path(r"^api(/.*)?$", fallback.unknown_route),
+    re_path(r"^api(?:/.*)?$", fallback.unknown_route),
 ]
 
 handler404 = "paperclip.core.api.fallback.not_found"

@@ -77,43 +77,22 @@ def dispatch(*, routine: Routine, order: Order, actor: Actor, now: datetime) -> 
     Raises only what undoes the whole transaction: then nothing has happened.
     """
     mark = fingerprint(routine, order)
-    run = RoutineRun.objects.create(
-        company_id=routine.company_id,
-        routine=routine,
-        trigger=order.trigger,
-        source=order.source,
-        triggered_at=now,
-        scheduled_at=order.scheduled_at,
-        idempotency_key=order.idempotency_key,
-        trigger_payload=order.payload,
-        dispatch_fingerprint=mark,
-        created_at=now,
-        updated_at=now,
-    )
+    run = _new_run(routine, order, mark, now)
     outcome = _fold(routine, mark, order, actor, now) or _execute(routine, run, order, actor, now)
     return _finish(routine, run, outcome, actor=actor, now=now)
 
 
 def fail(*, routine: Routine, order: Order, reason: str, actor: Actor, now: datetime) -> RoutineRun:
     """Keep an order that cannot be carried out at all, with its reason, and return its run."""
-    run = RoutineRun.objects.create(
-        company_id=routine.company_id,
-        routine=routine,
-        trigger=order.trigger,
-        source=order.source,
-        triggered_at=now,
-        scheduled_at=order.scheduled_at,
-        created_at=now,
-        updated_at=now,
-    )
+    run = _new_run(routine, order, None, now)
     return _finish(routine, run, Outcome(RunStatus.FAILED, reason), actor=actor, now=now)
 
 
 def fingerprint(routine: Routine, order: Order) -> str:
     """Return what tells dispatches of a routine apart that ask for different work (R-77).
 
-    Title and description count as they are written, so that a date in them does not make every day different work
-    (RW-12). The three workspace values are null until a run can choose its workspace.
+    Title and description count as they are written, so that a date in them does not make every day different
+    work (RW-12). The three workspace values are null until a run can choose its workspace.
     """
     values = {
         "payload": order.payload,
@@ -126,6 +105,23 @@ def fingerprint(routine: Routine, order: Order) -> str:
         "description": routine.description,
     }
     return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _new_run(routine: Routine, order: Order, mark: str | None, now: datetime) -> RoutineRun:
+    """Return the run to be stored once it is known what becomes of it; its id is known now."""
+    return RoutineRun(
+        company_id=routine.company_id,
+        routine=routine,
+        trigger=order.trigger,
+        source=order.source,
+        triggered_at=now,
+        scheduled_at=order.scheduled_at,
+        idempotency_key=order.idempotency_key,
+        trigger_payload=order.payload,
+        dispatch_fingerprint=mark,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 # --- Fold ------------------------------------------------------------------------------------------------
@@ -142,8 +138,12 @@ def _fold(routine: Routine, mark: str, order: Order, actor: Actor, now: datetime
         _bring_to_notice(issue, actor.user_id, actor=actor, now=now)
     into = naming.as_field_uuid(issue.origin_run_id or "")
     if routine.concurrency_policy == ConcurrencyPolicy.SKIP_IF_ACTIVE:
-        return Outcome(RunStatus.SKIPPED, f"Left out: {issue.identifier} is still being worked on", issue, into)
-    return Outcome(RunStatus.COALESCED, f"Folded into {issue.identifier}, which is still being worked on", issue, into)
+        return Outcome(
+            RunStatus.SKIPPED, f"Left out: {issue.identifier} is still being worked on", issue, into
+        )
+    return Outcome(
+        RunStatus.COALESCED, f"Folded into {issue.identifier}, which is still being worked on", issue, into
+    )
 
 
 def _bring_to_notice(issue: Issue, user_id: UUID, *, actor: Actor, now: datetime) -> None:
@@ -157,7 +157,7 @@ def _bring_to_notice(issue: Issue, user_id: UUID, *, actor: Actor, now: datetime
 
 
 def _execute(routine: Routine, run: RoutineRun, order: Order, actor: Actor, now: datetime) -> Outcome:
-    """Make the issue and wake its agent; what stands against it becomes the reason of a failure (R-85 to R-90)."""
+    """Make the issue and wake its agent; what stands against it is the reason of a failure (R-85 to R-90)."""
     against = _stands_against(routine, order)
     if against is not None:
         return Outcome(RunStatus.FAILED, against)
@@ -173,7 +173,8 @@ def _execute(routine: Routine, run: RoutineRun, order: Order, actor: Actor, now:
     except Refusal as error:
         return Outcome(RunStatus.FAILED, error.message)
     except (OperationalError, InterfaceError):
-        raise  # the database is away or gave way to another transaction: nothing has happened, and it comes again
+        # The database is away, or gave way to another transaction: nothing has happened, and it comes again.
+        raise
     except Exception as error:
         log.exception("routine %s: run %s failed", routine.pk, run.pk)
         return Outcome(RunStatus.FAILED, redaction.text(str(error)) or type(error).__name__)
@@ -181,7 +182,7 @@ def _execute(routine: Routine, run: RoutineRun, order: Order, actor: Actor, now:
 
 
 def _stands_against(routine: Routine, order: Order) -> str | None:
-    """Return why no run could follow, known before anything is made (RW-18): the gates every wake must pass."""
+    """Return why no run could follow, by the gates every wake must pass, before a thing is made (RW-18)."""
     agent_id = order.agent_id or routine.assignee_agent_id
     if agent_id is None:
         return _NO_AGENT
@@ -199,7 +200,9 @@ def _fields(routine: Routine, run: RoutineRun, order: Order, now: datetime) -> F
         mark = executions.side_by_side(mark, run.pk)
     return Fields(
         title=templates.render(routine.title, now=now),
-        description=templates.render(routine.description, now=now) if routine.description is not None else None,
+        description=templates.render(routine.description, now=now)
+        if routine.description is not None
+        else None,
         status=IssueStatus.TODO,
         priority=routine.priority,
         project_id=order.project_id or routine.project_id,
@@ -215,20 +218,26 @@ def _fields(routine: Routine, run: RoutineRun, order: Order, now: datetime) -> F
 
 def _maker(order: Order, actor: Actor) -> Actor:
     """Only who starts a routine by hand is the creator of its issue (R-85)."""
-    return actor if order.source in (RunSource.MANUAL, RunSource.SCHEDULE) else actors.system(f"routine-{order.source}")
+    return (
+        actor
+        if order.source in (RunSource.MANUAL, RunSource.SCHEDULE)
+        else actors.system(f"routine-{order.source}")
+    )
 
 
 # --- Finish ----------------------------------------------------------------------------------------------
 
 
-def _finish(routine: Routine, run: RoutineRun, outcome: Outcome, *, actor: Actor, now: datetime) -> RoutineRun:
-    """Write the outcome to run, routine and trigger, and log it (R-90, R-91)."""
+def _finish(
+    routine: Routine, run: RoutineRun, outcome: Outcome, *, actor: Actor, now: datetime
+) -> RoutineRun:
+    """Store the run, write the outcome to routine and trigger, and log it (R-90, R-91)."""
     run.status = outcome.status
     run.reason = outcome.said if outcome.is_over else None
     run.linked_issue = outcome.issue
     run.coalesced_into_run_id = outcome.coalesced_into
     run.completed_at = now if outcome.is_over else None
-    run.save(update_fields=["status", "reason", "linked_issue", "coalesced_into_run_id", "completed_at"])
+    run.save(force_insert=True)
     routine.last_triggered_at = routine.updated_at = now
     if outcome.issue is not None:
         routine.last_enqueued_at = now

@@ -37,13 +37,16 @@ def live(routines: Iterable[Routine]) -> QuerySet[Issue]:
 
 def live_of_kind(routine: Routine, fingerprint: str) -> Issue | None:
     """Return the live issue that stands for a dispatch with `fingerprint`, or None (R-79)."""
-    same = Q(origin_fingerprint__in=[fingerprint, UNMARKED]) | Q(origin_fingerprint__startswith=fingerprint + _APART)
+    same = Q(origin_fingerprint__in=[fingerprint, UNMARKED]) | Q(
+        origin_fingerprint__startswith=fingerprint + _APART
+    )
     return live([routine]).filter(same).first()
 
 
 def side_by_side(fingerprint: str, run_id: UUID) -> str:
     """Return the fingerprint of an issue that may run beside others of its kind.
 
-    The database lets one issue of a fingerprint run at a time; those of `always_enqueue` are told apart (RW-11).
+    The database lets one issue of a fingerprint run at a time; those of `always_enqueue` are told apart
+    (RW-11).
     """
     return f"{fingerprint}{_APART}{run_id}"

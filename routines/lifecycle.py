@@ -19,13 +19,16 @@ from routines.models import Routine
 def create(*, company_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Routine:
     """Store a routine and return it; `fields` by column name (R-20 to R-25).
 
-    One without an agent is a draft and starts `paused`. Raises Forbidden, NotFound, Conflict or Unprocessable.
+    One without an agent is a draft and starts `paused`. Raises Forbidden, NotFound, Conflict or
+    Unprocessable.
     """
     with transaction.atomic():
         rights.require_creator(actor, company_id, assignee_agent_id=fields.get("assignee_agent_id"))
         references.require_valid(company_id, fields)
         values = dict(fields)
-        values["status"] = _status(values.get("status", RoutineStatus.ACTIVE), values.get("assignee_agent_id"))
+        values["status"] = _status(
+            values.get("status", RoutineStatus.ACTIVE), values.get("assignee_agent_id")
+        )
         routine = Routine.objects.create(
             company_id=company_id,
             created_by_agent_id=actor.agent_id,
@@ -50,8 +53,8 @@ def update(
 ) -> Routine:
     """Change a routine and return it; what is equal stays untouched, down to `updated_at` (R-98).
 
-    Triggers keep their due times: what is overdue when a paused routine goes on fires then (R-61). Raises NotFound,
-    Forbidden, Unprocessable, and Conflict for an archived routine that is to come back (RW-16).
+    Triggers keep their due times: what is overdue when a paused routine goes on fires then (R-61). Raises
+    NotFound, Forbidden, Unprocessable, and Conflict for an archived routine that is to come back (RW-16).
     """
     with transaction.atomic():
         routine = locked(routine_id)

@@ -25,9 +25,13 @@ class Routine(ChangingRow):
     """A recipe for work that comes again (R-13). Title and description are templates."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="routines")
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, blank=True, related_name="routines")
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, null=True, blank=True, related_name="routines"
+    )
     goal = models.ForeignKey(Goal, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    parent_issue = models.ForeignKey(Issue, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    parent_issue = models.ForeignKey(
+        Issue, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     title = models.TextField()
     description = models.TextField(null=True, blank=True)
     # Agents are let go, never deleted; an active routine must not lose the one it needs.
@@ -42,10 +46,18 @@ class Routine(ChangingRow):
     catch_up_policy = models.CharField(
         max_length=32, choices=CatchUpPolicy.choices, default=CatchUpPolicy.SKIP_MISSED
     )
-    created_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    updated_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    updated_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    updated_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    updated_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     last_triggered_at = models.DateTimeField(null=True, blank=True)
     last_enqueued_at = models.DateTimeField(null=True, blank=True)
 
@@ -53,7 +65,9 @@ class Routine(ChangingRow):
         db_table = "routines"
         constraints = [
             models.CheckConstraint(condition=Q(status__in=RoutineStatus.values), name="routine_status_known"),
-            models.CheckConstraint(condition=Q(priority__in=IssuePriority.values), name="routine_priority_known"),
+            models.CheckConstraint(
+                condition=Q(priority__in=IssuePriority.values), name="routine_priority_known"
+            ),
             models.CheckConstraint(
                 condition=Q(concurrency_policy__in=ConcurrencyPolicy.values), name="routine_concurrency_known"
             ),
@@ -75,7 +89,7 @@ class Routine(ChangingRow):
 
 
 class Trigger(ChangingRow):
-    """What sets a routine off (R-14). `next_run_at` is the next occurrence of a schedule: claiming it moves it on."""
+    """What sets a routine off (R-14). `next_run_at` is when a schedule is due next; firing moves it on."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     routine = models.ForeignKey(Routine, on_delete=models.CASCADE, related_name="triggers")
@@ -87,10 +101,18 @@ class Trigger(ChangingRow):
     next_run_at = models.DateTimeField(null=True, blank=True)
     last_fired_at = models.DateTimeField(null=True, blank=True)
     last_result = models.TextField(null=True, blank=True)
-    created_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    updated_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    updated_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    updated_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    updated_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         db_table = "routine_triggers"
@@ -120,13 +142,15 @@ class Trigger(ChangingRow):
 class RoutineRun(ChangingRow):
     """One dispatch of a routine, and what became of it (R-15).
 
-    `scheduled_at` is the occurrence a schedule fired for: no occurrence has two rows. `reason` says in one sentence
-    why a dispatch was folded, left out or failed. `coalesced_into_run_id` outlives the run it names.
+    `scheduled_at` is the occurrence a schedule fired for: no occurrence has two rows. `reason` says in one
+    sentence why a dispatch was folded, left out or failed. `coalesced_into_run_id` outlives the run it names.
     """
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     routine = models.ForeignKey(Routine, on_delete=models.CASCADE, related_name="runs")
-    trigger = models.ForeignKey(Trigger, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs")
+    trigger = models.ForeignKey(
+        Trigger, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
+    )
     source = models.CharField(max_length=16, choices=RunSource.choices)
     status = models.CharField(max_length=16, choices=RunStatus.choices, default=RunStatus.RECEIVED)
     triggered_at = models.DateTimeField()
@@ -154,7 +178,9 @@ class RoutineRun(ChangingRow):
             models.CheckConstraint(
                 condition=~Q(status__in=EXPLAINED) | Q(reason__isnull=False), name="routine_run_says_why"
             ),
-            models.UniqueConstraint(fields=["trigger", "scheduled_at"], name="routine_run_one_per_occurrence"),
+            models.UniqueConstraint(
+                fields=["trigger", "scheduled_at"], name="routine_run_one_per_occurrence"
+            ),
         ]
         indexes = [
             models.Index(fields=["routine", "-created_at", "-id"], name="routine_run_newest"),

@@ -1,4 +1,4 @@
-"""Who may do what to routines (R-103 to R-110). The product itself may everything; its actor needs no right."""
+"""Who may do what to routines (R-103 to R-110). What the product does by itself needs no right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TO_ITSELF = "Agents can only assign routines to themselves"
 
 
 def require_creator(actor: Actor, company_id: UUID, *, assignee_agent_id: UUID | None) -> None:
-    """Raise Forbidden unless the actor may make this routine: an agent for itself, a person who may assign (R-105)."""
+    """Raise Forbidden unless an agent makes it for itself, or a person who may assign for anyone (R-105)."""
     if not actor.is_agent:
         assignment.require_may_assign(actor, company_id)
     elif assignee_agent_id != actor.agent_id:

@@ -1,13 +1,14 @@
 """When a cron expression is due in a time zone. Pure: no clock, no database.
 
-The dialect is crontab's: five fields, names, 7 as Sunday, day of month OR day of week when neither starts with a
-star. Changes of the clock follow Debian's cron. A fixed time (neither minute nor hour starts with a star) fires
-once on every day it names: right after the gap that swallowed it, and at the first of two. Any other expression
-fires at every real minute whose wall clock it matches, so that "every ten minutes" stays ten minutes apart.
+The dialect is crontab's: five fields, names, 7 as Sunday, day of month OR day of week when neither starts
+with a star. Changes of the clock follow Debian's cron. A fixed time (neither minute nor hour starts with a
+star) fires once on every day it names: right after the gap that swallowed it, and at the first of two. Any
+other expression fires at every real minute whose wall clock it matches, so that "every ten minutes" stays ten
+minutes apart.
 
-The library reads the expression and walks the calendar. It is given plain wall-clock times only: its own stepping
-through a change of clock loses minutes where the change is half an hour, and goes back in the hour that is
-repeated.
+The library reads the expression and walks the calendar. It is given plain wall-clock times only: its own
+stepping through a change of clock loses minutes where the change is half an hour, and goes back in the hour
+that is repeated.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def require_valid(expression: str, zone: str) -> None:
 def next_after(expression: str, zone: str, moment: datetime) -> datetime:
     """Return the first time strictly after `moment` at which `expression` is due in `zone`, in UTC (R-52).
 
-    `zone` is a name of the IANA database. Raises Unprocessable for an expression or zone that does not exist, and
-    for an expression that can never fire.
+    `zone` is a name of the IANA database. Raises Unprocessable for an expression or zone that does not exist,
+    and for an expression that can never fire.
     """
     place = _zone(zone)
     fields = _fields(expression)
@@ -76,7 +77,7 @@ def _next_fixed(fields: list[str], zone: ZoneInfo, moment: datetime) -> datetime
 
 
 def _next_real(fields: list[str], zone: ZoneInfo, moment: datetime) -> datetime:
-    """Walk with the offset of the moment; where the clock changes on the way, go on from there with the new one."""
+    """Walk with the moment's offset; where the clock changes on the way, go on from there with the new."""
     since, wall = moment, _wall(moment, zone)
     while since < moment + _HORIZON:
         offset = _offset(since, zone)
@@ -100,7 +101,7 @@ def _walk(fields: list[str], wall: datetime) -> CronSim:
 
 
 def _first_change(zone: ZoneInfo, since: datetime, until: datetime) -> datetime | None:
-    """Return the first minute after `since`, through `until`, that has another offset than `since`; None if none."""
+    """Return the first minute after `since`, through `until`, with another offset than it has, or None."""
     offset = _offset(since, zone)
     before = since
     while before < until:
@@ -157,7 +158,9 @@ def _fields(expression: str) -> list[str]:
     """Return the five fields in capitals. Values are the library's to judge."""
     fields = expression.upper().split()
     if len(expression) > MAX_EXPRESSION or len(fields) != len(_FIELDS):
-        raise Unprocessable("Invalid cron expression: expected five fields: minute, hour, day of month, month, day of week")
+        raise Unprocessable(
+            "Invalid cron expression: expected five fields: minute, hour, day of month, month, day of week"
+        )
     for name, field in zip(_FIELDS, fields, strict=True):
         if not _FIELD.fullmatch(field):
             raise Unprocessable(f"Invalid cron expression: bad {name} '{field}'")
@@ -165,7 +168,7 @@ def _fields(expression: str) -> list[str]:
 
 
 def _refused(fields: list[str], fault: str) -> Unprocessable:
-    """Say which field the library refuses; the days of a month are also refused for a month that lacks them."""
+    """Say which field the library refuses. It also refuses days that none of the months has."""
     name = fault.removeprefix("Bad ").replace("-", " ")
     if name not in _FIELDS:
         return Unprocessable(f"Invalid cron expression: {fault}")

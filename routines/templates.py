@@ -6,9 +6,20 @@ import re
 from datetime import UTC, datetime
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z][A-Za-z0-9_]*)\s*\}\}")
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)  # the wording is interface and must not follow the host's language
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]  # the wording is interface and must not follow the host's language
 
 
 def render(template: str, *, now: datetime) -> str:

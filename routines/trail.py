@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
@@ -11,7 +12,7 @@ from routines.models import Routine, RoutineRun, Trigger
 
 def of_routine(routine: Routine, action: str, *, actor: Actor, now: datetime) -> None:
     """Write `routine.created` or `routine.updated`."""
-    details = {"title": routine.title}
+    details: dict[str, Any] = {"title": routine.title}
     if action == "routine.created":
         details["assigneeAgentId"] = routine.assignee_agent_id
     activity.record(
@@ -40,7 +41,7 @@ def of_trigger(trigger: Trigger, action: str, *, actor: Actor, now: datetime) ->
 
 def of_run(run: RoutineRun, *, actor: Actor, now: datetime) -> None:
     """Write `routine.run_triggered`."""
-    details = {"routineId": run.routine_id, "source": run.source, "status": run.status}
+    details: dict[str, Any] = {"routineId": run.routine_id, "source": run.source, "status": run.status}
     if run.trigger_id is not None:
         details["triggerId"] = run.trigger_id
     activity.record(

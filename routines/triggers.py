@@ -1,7 +1,7 @@
 """What sets routines off, and setting them off: by time and by hand (sections 5 to 7 of the contract).
 
-The due time of a schedule's next occurrence is stored. To fire is to move it on, in the transaction of the dispatch:
-whoever moves it has the occurrence, and a crash before the commit leaves it due.
+The due time of a schedule's next occurrence is stored. To fire is to move it on, in the transaction of the
+dispatch: whoever moves it has the occurrence, and a crash before the commit leaves it due.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def create(*, routine_id: UUID, fields: Mapping[str, Any], actor: Actor, now: da
 
 
 def update(*, trigger_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Trigger:
-    """Change a trigger and return it. Its next time is counted from now, so nothing missed comes back (R-41, R-42).
+    """Change a trigger and return it (R-41). Its next time counts from now: what was missed is over (R-42).
 
     Raises NotFound, Forbidden or Unprocessable.
     """
@@ -73,9 +73,7 @@ def update(*, trigger_id: UUID, fields: Mapping[str, Any], actor: Actor, now: da
                 raise Unprocessable(f"Scheduled triggers require {word}")
         for name, value in fields.items():
             setattr(trigger, name, value)
-        assert trigger.cron_expression is not None  # every trigger is a schedule, and the database holds it to both
-        assert trigger.timezone is not None
-        trigger.next_run_at = schedule.next_after(trigger.cron_expression, trigger.timezone, now)
+        trigger.next_run_at = schedule.next_after(*_schedule(trigger), now)
         trigger.updated_by_agent_id, trigger.updated_by_user_id = actor.agent_id, actor.user_id
         trigger.updated_at = now
         trigger.save()
@@ -89,6 +87,13 @@ def delete(*, trigger_id: UUID, actor: Actor, now: datetime) -> None:
         trigger = _locked(trigger_id, actor)
         trail.of_trigger(trigger, "routine.trigger_deleted", actor=actor, now=now)
         trigger.delete()
+
+
+def _schedule(trigger: Trigger) -> tuple[str, str]:
+    """Return the expression and the zone of a schedule; the database sees to it that it has both."""
+    assert trigger.cron_expression is not None
+    assert trigger.timezone is not None
+    return trigger.cron_expression, trigger.timezone
 
 
 def _locked(trigger_id: UUID, actor: Actor) -> Trigger:
@@ -118,8 +123,8 @@ class Pass:
 def fire_due(*, now: datetime) -> Pass:
     """Fire every trigger that is due, up to a batch (R-55).
 
-    Safe on any number of hosts at once. Each trigger is a transaction of its own: one that breaks off stays due and
-    does not keep the others from firing. Raises only when the database is away.
+    Safe on any number of hosts at once. Each trigger is a transaction of its own: one that breaks off stays
+    due and does not keep the others from firing. Raises only when the database is away.
     """
     triggered = failed = broken = 0
     due = _due(now).order_by("next_run_at", "created_at").values_list("pk", flat=True)
@@ -149,7 +154,7 @@ def _due(now: datetime) -> Any:
 
 @transaction.atomic
 def _fire(trigger_id: UUID, now: datetime) -> Sequence[RoutineRun]:
-    """Claim what a trigger is due for and dispatch it; nothing when it is no longer due or another host is at it."""
+    """Claim what a trigger is due for and dispatch it; nothing if it is not due or another host is at it."""
     trigger = (
         _due(now)
         .select_for_update(skip_locked=True, no_key=True, of=("self", "routine"))
@@ -164,7 +169,7 @@ def _fire(trigger_id: UUID, now: datetime) -> Sequence[RoutineRun]:
     try:
         occurrences, following = _plan(trigger, routine, now)
     except Refusal as error:
-        # The expression or its zone is no longer what it was when it was saved: it waits until somebody mends it.
+        # Expression or zone no longer mean what they did when they were saved: it waits to be mended.
         if not _claim(trigger, None):
             return []
         order = Order(RunSource.SCHEDULE, trigger, occurrence)
@@ -176,8 +181,9 @@ def _fire(trigger_id: UUID, now: datetime) -> Sequence[RoutineRun]:
 
 
 def _plan(trigger: Trigger, routine: Routine, now: datetime) -> tuple[list[datetime], datetime]:
-    """Return the occurrences to dispatch and the one to wait for: missed ones are one, or many up to a cap (R-56, R-57)."""
-    expression, zone, first = trigger.cron_expression or "", trigger.timezone or "", trigger.next_run_at
+    """Return the occurrences to dispatch now, and the one after them (R-56, R-57)."""
+    expression, zone = _schedule(trigger)
+    first = trigger.next_run_at
     assert first is not None
     most = CATCH_UP_CAP if routine.catch_up_policy == CatchUpPolicy.ENQUEUE_MISSED_WITH_CAP else 1
     occurrences = schedule.missed(expression, zone, first=first, now=now, most=most)
@@ -196,8 +202,9 @@ def _claim(trigger: Trigger, following: datetime | None) -> bool:
 def run_now(*, routine_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> RoutineRun:
     """Set a routine off for a caller and return its run, whatever became of it (R-62 to R-66).
 
-    `fields`: `source`, `trigger_id`, `payload`, `project_id`, `assignee_agent_id`, `idempotency_key`. A repeated key
-    returns the first run unchanged. Raises NotFound, Forbidden, Conflict or Unprocessable, and then nothing is kept.
+    `fields`: `source`, `trigger_id`, `payload`, `project_id`, `assignee_agent_id`, `idempotency_key`. A
+    repeated key returns the first run unchanged. Raises NotFound, Forbidden, Conflict or Unprocessable, and
+    then nothing is kept.
     """
     with transaction.atomic():
         routine = lifecycle.locked(routine_id)
@@ -225,7 +232,7 @@ def run_now(*, routine_id: UUID, fields: Mapping[str, Any], actor: Actor, now: d
 
 
 def _named(routine: Routine, trigger_id: UUID | None) -> Trigger | None:
-    """Return the trigger a caller names (R-64). A schedule's due time is left alone: its occurrence still comes (RW-19)."""
+    """Return the trigger a caller names (R-64). A schedule that is due still fires by itself (RW-19)."""
     if trigger_id is None:
         return None
     triggers = Trigger.objects.select_for_update(no_key=True).filter(company_id=routine.company_id)

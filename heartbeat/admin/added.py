@@ -1,4 +1,4 @@
-"""What runs add to pages of lower floors: columns of the agent list, panels of agents, issues and projects."""
+"""What runs add to pages of lower floors: columns of the agent list, panels of agents and issues."""
 
 from __future__ import annotations
 
@@ -54,12 +54,15 @@ def _tools(agent: Any, request: HttpRequest) -> dict[str, Any]:
 def _now_cells(agents: Sequence[Any], request: HttpRequest) -> Mapping[UUID, Any]:
     """Return what each agent does now: its live runs and their issues."""
     rows = Run.objects.filter(agent_id__in=[agent.pk for agent in agents], status__in=RUN_LIVE)
-    rows = rows.select_related("issue").only("id", "agent_id", "status", "started_at", "issue__identifier", "issue__title")
+    rows = rows.select_related("issue").only(
+        "id", "agent_id", "status", "started_at", "issue__identifier", "issue__title"
+    )
     live: dict[UUID, list[Run]] = {}
     for run in sorted(rows[:500], key=lambda run: run.status != RunStatus.RUNNING):
         live.setdefault(run.agent_id, []).append(run)
     return {
-        agent.pk: render_to_string("heartbeat/parts/agent_now.html", {"runs": live.get(agent.pk, [])}) for agent in agents
+        agent.pk: render_to_string("heartbeat/parts/agent_now.html", {"runs": live.get(agent.pk, [])})
+        for agent in agents
     }
 
 

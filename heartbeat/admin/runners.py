@@ -28,7 +28,9 @@ class RunnerAdmin(BoardModelAdmin):
     icon = "dns"
     row_template = "heartbeat/runner_row.html"
     empty_title = "No runner has ever started"
-    empty_text = "Runs wait until one does. `manage.py up` starts one; `manage.py runner` starts one on another host."
+    empty_text = (
+        "Runs wait until one does. `manage.py up` starts one; `manage.py runner` starts one on another host."
+    )
     headings = (
         Heading("Runner", "name", css="grow"),
         Heading("State", "state"),
@@ -64,16 +66,24 @@ class RunnerAdmin(BoardModelAdmin):
             is_silent = row.state != RunnerState.STOPPED and row.lease_expires_at < now
             row.shown_state = "silent" if is_silent else row.state
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Show the runners, and when the scheduler last did its work."""
         age = queries.last_tick_age_seconds() if scope_of(request).is_instance_admin else None
         note = "The scheduler has not done anything yet." if age is None else ""
         if age is not None and age > 120:
-            note = f"The scheduler last did something {timedelta(seconds=int(age))} ago; see `manage.py doctor`."
+            note = (
+                f"The scheduler last did something {timedelta(seconds=int(age))} ago; see `manage.py doctor`."
+            )
         return super().changelist_view(request, {"note": note, **(extra_context or {})})
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Runners have no page of their own."""
         raise Http404("Runners have no page.")

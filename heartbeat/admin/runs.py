@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from heartbeat import chains, lifecycle, wakeups, words
@@ -46,7 +45,12 @@ class OutcomeFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
         """Return the outcomes."""
-        return [("live", "Live"), ("succeeded", "Succeeded"), ("failed", "Failed or timed out"), ("cancelled", "Cancelled")]
+        return [
+            ("live", "Live"),
+            ("succeeded", "Succeeded"),
+            ("failed", "Failed or timed out"),
+            ("cancelled", "Cancelled"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the runs with that outcome."""
@@ -68,7 +72,9 @@ class RunAdmin(BoardModelAdmin):
     row_template = "heartbeat/run_row.html"
     page_template = "heartbeat/run_page.html"
     empty_title = "No agent has run yet"
-    empty_text = "Assign an issue to an agent, or press Wake on an agent's page: the run appears here within a second."
+    empty_text = (
+        "Assign an issue to an agent, or press Wake on an agent's page: the run appears here within a second."
+    )
     headings = (
         Heading("Run", css="grow"),
         Heading("Status", "status"),
@@ -81,7 +87,6 @@ class RunAdmin(BoardModelAdmin):
     list_filter = (OutcomeFilter, RunAgentFilter, "invocation_source")
     list_select_related = ("agent", "issue", "wakeup_request")
     deeds = {"cancel": "cancel"}
-
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
         """Return the addresses beside those every page has."""
@@ -136,8 +141,14 @@ class RunAdmin(BoardModelAdmin):
         parts = {"head": self._head, "events": self._events}
         if part not in parts:
             raise Http404("There is no such part.")
-        context = {"row": row, "may_write": self.has_change_permission(request, row), **parts[part](request, row)}
-        return fragments.answer(request, f"heartbeat/run_{part}.html", context, is_final=row.status in RUN_TERMINAL)
+        context = {
+            "row": row,
+            "may_write": self.has_change_permission(request, row),
+            **parts[part](request, row),
+        }
+        return fragments.answer(
+            request, f"heartbeat/run_{part}.html", context, is_final=row.status in RUN_TERMINAL
+        )
 
     def wake_view(self, request: HttpRequest, agent_id: str, **_: Any) -> HttpResponse:
         """Call an agent by hand, with a reason and a prompt."""
@@ -155,7 +166,9 @@ class RunAdmin(BoardModelAdmin):
         else:
             if outcome.run is not None:
                 return HttpResponseRedirect(self.row_url(outcome.run))
-            messages.warning(request, outcome.refused.message if outcome.refused else "The call waits for its turn.")
+            messages.warning(
+                request, outcome.refused.message if outcome.refused else "The call waits for its turn."
+            )
         return HttpResponseRedirect(reverse("admin:companies_agent_change", args=[agent.pk]))
 
     def _wake(self, request: HttpRequest, agent: Agent) -> wakeups.Outcome:
@@ -182,7 +195,10 @@ class RunAdmin(BoardModelAdmin):
 
 def _narrow() -> tuple[str, ...]:
     return (
-        *(f"agent__{name}" for name in ("adapter_config", "runtime_config", "metadata", "permissions", "capabilities")),
+        *(
+            f"agent__{name}"
+            for name in ("adapter_config", "runtime_config", "metadata", "permissions", "capabilities")
+        ),
         *(f"issue__{name}" for name in ("description", "execution_policy", "execution_state")),
         "wakeup_request__payload",
     )
@@ -194,6 +210,8 @@ def _cause(row: Run) -> str:
     if request is None or request.requested_by_actor_id is None:
         return ""
     actor_id = naming.as_field_uuid(request.requested_by_actor_id)
+    if actor_id is None:
+        return "Paperclip"
     if request.requested_by_actor_type == "user":
         person = User.objects.filter(pk=actor_id).first()
         return person.display_name if person else "a person"

@@ -43,7 +43,7 @@ class ViewFilter(admin.SimpleListFilter):
         """Return the view in force: open issues, unless another one was chosen."""
         return super().value() or DEFAULT_VIEW
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """Return the tabs; there is none for no view."""
         for name, title in self.lookup_choices:
             query = changelist.get_query_string({self.parameter_name: name}, ["p", "status"])

@@ -13,8 +13,16 @@ from django.urls import reverse
 
 from issues import comments, lifecycle, search
 from issues.admin import filters
-from issues.admin.forms import IssueForm, assignee_choices, assignee_fields, project_choices, status_choices
+from issues.admin.forms import (
+    IssueForm,
+    assignee_choices,
+    assignee_fields,
+    project_choices,
+    read_changes,
+    status_choices,
+)
 from issues.choices import CLOSED, IssuePriority
+from issues.fields import Fields
 from issues.models import Comment, Issue, IssueDocument, Relation
 from paperclip.companies import told
 from paperclip.companies.models import Activity
@@ -26,7 +34,6 @@ from paperclip.core.links import Link
 _COMMENTS_SHOWN = 200
 _CHILDREN_SHOWN = 100
 _ACTIVITY_SHOWN = 40
-_CHANGED_ON_PAGE = ("title", "description", "status", "priority", "assignee", "project")
 
 
 @admin.register(Issue)
@@ -83,11 +90,13 @@ class IssueAdmin(BoardModelAdmin):
     def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
         """Return issues with all the page names of them."""
         related = (
-            "assignee_agent", "assignee_user", "project", "goal", "parent", "created_by_agent", "created_by_user",
-            "checkout_run",
+            "assignee_agent", "assignee_user", "project", "goal", "parent", "created_by_agent",
+            "created_by_user", "checkout_run",
         )  # fmt: skip
         rows = self.rows_of(request, company_ids).select_related(*related)
-        return rows.filter(hidden_at__isnull=True).defer("checkout_run__context_snapshot", "checkout_run__result_json")
+        return rows.filter(hidden_at__isnull=True).defer(
+            "checkout_run__context_snapshot", "checkout_run__result_json"
+        )
 
     def find(self, request: HttpRequest, reference: str, *, to_write: bool = False) -> Any:
         """Return the issue that an id or an identifier such as PAP-12 names."""
@@ -108,7 +117,9 @@ class IssueAdmin(BoardModelAdmin):
             "thread": _thread(row),
             "blockers": _related(row, blocking=True),
             "blocked": _related(row, blocking=False),
-            "children": list(row.children.select_related("assignee_agent").order_by("issue_number")[:_CHILDREN_SHOWN]),
+            "children": list(
+                row.children.select_related("assignee_agent").order_by("issue_number")[:_CHILDREN_SHOWN]
+            ),
             "documents": _documents(row),
             "entries": _entries(row),
             "is_closed": row.status in CLOSED,
@@ -118,7 +129,7 @@ class IssueAdmin(BoardModelAdmin):
     def create(self, request: HttpRequest, values: dict[str, Any]) -> Issue:
         """Write an issue."""
         scope = scope_of(request)
-        new: lifecycle.Fields = {
+        wanted: Fields = {
             "title": values["title"],
             "description": values["description"] or None,
             "status": values["status"],
@@ -127,21 +138,12 @@ class IssueAdmin(BoardModelAdmin):
             "goal_id": naming.as_field_uuid(values["goal"]),
             **assignee_fields(values["assignee"]),
         }
-        return lifecycle.create(company_id=scope.company_id, values=new, actor=scope.actor, now=clock.now())
+        return lifecycle.create(company_id=scope.chosen.pk, fields=wanted, actor=scope.actor, now=clock.now())
 
     def change(self, request: HttpRequest, row: Issue) -> str:
         """Change the properties that were sent, and no other."""
-        sent = {name: request.POST[name] for name in _CHANGED_ON_PAGE if name in request.POST}
-        if not sent:
-            raise BadRequest("Nothing to change")
-        fields: dict[str, Any] = {name: value for name, value in sent.items() if name not in ("assignee", "project")}
-        if "assignee" in sent:
-            fields |= assignee_fields(sent["assignee"])
-        if "project" in sent:
-            fields["project_id"] = naming.as_field_uuid(sent["project"])
-        if "title" in fields and not fields["title"].strip():
-            raise BadRequest("The title cannot be empty")
-        lifecycle.update(issue_id=row.pk, values=fields, actor=scope_of(request).actor, now=clock.now())
+        wanted = read_changes(request.POST)
+        lifecycle.update(issue_id=row.pk, fields=wanted, actor=scope_of(request).actor, now=clock.now())
         return f"{row.identifier} is changed."
 
     def comment(self, request: HttpRequest, row: Issue) -> str:
@@ -178,7 +180,9 @@ def _assignee_value(issue: Issue) -> str:
 
 def _thread(issue: Issue) -> dict[str, Any]:
     rows = Comment.objects.filter(issue=issue).select_related("author_agent", "author_user")
-    newest = list(rows.defer("presentation", "metadata").order_by("-created_at", "-number")[: _COMMENTS_SHOWN + 1])
+    newest = list(
+        rows.defer("presentation", "metadata").order_by("-created_at", "-number")[: _COMMENTS_SHOWN + 1]
+    )
     return {"comments": list(reversed(newest[:_COMMENTS_SHOWN])), "is_cut": len(newest) > _COMMENTS_SHOWN}
 
 
@@ -204,7 +208,8 @@ def _entries(issue: Issue) -> list[told.Told]:
 def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
     rows = Issue.objects.filter(company_id=company_id, pk__in=ids).only("id", "identifier", "title")
     return {
-        row.pk: Link(row.identifier, reverse("admin:issues_issue_change", args=[row.pk]), row.title) for row in rows
+        row.pk: Link(row.identifier, reverse("admin:issues_issue_change", args=[row.pk]), row.title)
+        for row in rows
     }
 
 

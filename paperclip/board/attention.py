@@ -103,8 +103,9 @@ def _failed_runs(company_id: UUID, *, now: datetime) -> Iterator[Item]:
 def _stuck_issues(company_id: UUID, *, now: datetime) -> Iterator[Item]:
     rows = Issue.objects.filter(company_id=company_id, status=IssueStatus.BLOCKED, hidden_at__isnull=True)
     rows = rows.select_related("assignee_agent", "assignee_user").only(
-        "id", "identifier", "title", "status", "last_activity_at", "assignee_agent__name", "assignee_agent__status",
-        "assignee_user__username", "assignee_user__first_name", "assignee_user__last_name",
+        "id", "identifier", "title", "status", "last_activity_at", "assignee_agent__name",
+        "assignee_agent__status", "assignee_user__username", "assignee_user__first_name",
+        "assignee_user__last_name",
     )  # fmt: skip
     blocked = list(rows.order_by("-last_activity_at")[:_LOOKED_AT])
     found = reasons.of(blocked, now=now)

@@ -17,7 +17,9 @@ from paperclip.core.panels import Panel
 def register() -> None:
     """Hang the board's own columns and panels on the pages of issues."""
     register_column("issue", Column("reason", _reason_cells))
-    panels.register("issue-head", Panel("reason", "What moves this next", "board/parts/reason.html", _reason_head))
+    panels.register(
+        "issue-head", Panel("reason", "What moves this next", "board/parts/reason.html", _reason_head)
+    )
 
 
 def _reason_cells(issues: Sequence[Any], request: HttpRequest) -> Mapping[UUID, Any]:

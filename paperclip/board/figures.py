@@ -22,8 +22,8 @@ from paperclip.governance import costs
 _FIGURES_SECONDS = 3
 _CHART_SECONDS = 30
 _SHOWN_STATUSES = (
-    IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW, IssueStatus.BLOCKED, IssueStatus.TODO, IssueStatus.BACKLOG,
-    IssueStatus.DONE, IssueStatus.CANCELLED,
+    IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW, IssueStatus.BLOCKED, IssueStatus.TODO,
+    IssueStatus.BACKLOG, IssueStatus.DONE, IssueStatus.CANCELLED,
 )  # fmt: skip
 
 
@@ -33,13 +33,17 @@ def of(company: Company, *, now: datetime) -> dict[str, Any]:
 
 
 def runs(company_id: UUID, *, now: datetime) -> dict[str, Any]:
-    """Return the chart of the last 14 days and the share of runs that succeeded, None without any that ended."""
+    """Return the chart of the last 14 days and the share of ended runs that succeeded, None without any."""
     return _kept(company_id, "runs", _CHART_SECONDS, lambda: _count_runs(company_id, now=now))
 
 
 def _kept(company_id: UUID, name: str, seconds: int, count: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = cache.get_or_set(f"board:{name}:{company_id}", count, seconds)
-    return found
+    key = f"board:{name}:{company_id}"
+    kept: dict[str, Any] | None = cache.get(key)
+    if kept is None:
+        kept = count()
+        cache.set(key, kept, seconds)
+    return kept
 
 
 def _count(company: Company, *, now: datetime) -> dict[str, Any]:

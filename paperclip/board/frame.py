@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -36,7 +37,12 @@ def switcher(request: HttpRequest) -> list[dict[str, Any]]:
     if scope.company is None:
         return []
     entries = [
-        {"title": company.name, "link": "", "icon": "domain", "attrs": {"company": company, "chosen": scope.company}}
+        {
+            "title": company.name,
+            "link": "",
+            "icon": "domain",
+            "attrs": {"company": company, "chosen": scope.company},
+        }
         for company in scope.companies
     ]
     return [*entries, {"title": "New company", "link": reverse("admin:companies_company_add"), "icon": "add"}]
@@ -48,7 +54,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     home = _item("Home", "home", "index")
     if scope.company is None:
         return [{"items": [home]}]
-    waiting = _open_approvals(request)
+    waiting = _open_approvals(scope.company.pk)
     badge = {"badge": waiting, "badge_variant": "warning"} if waiting else {}
     settings = [_item("Companies", "domain", "companies_company_changelist")]
     if scope.is_instance_admin:
@@ -85,7 +91,7 @@ def _item(title: str, icon: str, name: str, **more: Any) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse(f"admin:{name}"), **more}
 
 
-def _open_approvals(request: HttpRequest) -> int | str:
-    waiting = Approval.objects.filter(company_id=scope_of(request).company_id, status__in=APPROVAL_OPEN)
+def _open_approvals(company_id: UUID) -> int | str:
+    waiting = Approval.objects.filter(company_id=company_id, status__in=APPROVAL_OPEN)
     count = waiting.order_by()[: _BADGE_LIMIT + 1].count()
     return count if count <= _BADGE_LIMIT else f"{_BADGE_LIMIT}+"

@@ -84,7 +84,9 @@ def _figures(scope: Scope, now: datetime) -> dict[str, Any]:
 
 def _activity(scope: Scope, now: datetime) -> dict[str, Any]:
     assert scope.company is not None
-    rows = Activity.objects.filter(company=scope.company).select_related("agent").order_by("-created_at", "-id")
+    rows = (
+        Activity.objects.filter(company=scope.company).select_related("agent").order_by("-created_at", "-id")
+    )
     rows = rows.defer("agent__adapter_config", "agent__runtime_config", "agent__metadata")
     return {"entries": told.tell(list(rows[:_ACTIVITY_SHOWN]), company_id=scope.company.pk)}
 
@@ -93,7 +95,9 @@ def _steps(company: Company, context: dict[str, Any]) -> dict[str, Any]:
     """Return the first steps while one is missing: an agent, an issue."""
     has_agents = context["figures"]["has_agents"]
     has_issues = context["figures"]["total"] > 0 or Issue.objects.filter(company=company).exists()
-    return {"first_steps": None if has_agents and has_issues else {"agents": has_agents, "issues": has_issues}}
+    return {
+        "first_steps": None if has_agents and has_issues else {"agents": has_agents, "issues": has_issues}
+    }
 
 
 _PARTS: dict[str, Callable[[Scope, datetime], dict[str, Any]]] = {

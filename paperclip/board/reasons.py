@@ -1,6 +1,6 @@
 """What moves an issue next, in one line: the sentence beside every state.
 
-`of` gathers the facts of many issues in a fixed number of queries; `decide_reason` is pure and holds the words.
+`of` gathers the facts of many issues in a fixed number of queries; `decide_reason` is pure and has the words.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Reason:
 
 
 def of(issues: Iterable[Issue], *, now: datetime) -> dict[UUID, Reason]:
-    """Return the reason of each issue, in at most four queries. `assignee_agent` and `assignee_user` are read."""
+    """Return the reason of each issue in at most five queries; their assignees are read."""
     rows = list(issues)
     moving = [issue for issue in rows if issue.status in _MOVING]
     live = _live_runs([issue.pk for issue in moving])
@@ -91,7 +91,7 @@ def of(issues: Iterable[Issue], *, now: datetime) -> dict[UUID, Reason]:
 
 
 def decide_reason(facts: Facts, *, now: datetime) -> Reason:
-    """Return what moves an issue next. A live run comes first, then what stands in the way, then whose turn it is."""
+    """Return what moves an issue next: a live run, else what stands in the way, else whose turn it is."""
     if facts.status in CLOSED or facts.status == IssueStatus.BACKLOG:
         return Reason("")
     if facts.live_run is not None:
@@ -171,7 +171,9 @@ def _agent_state(status: str | None) -> str:
 
 
 def _ending(status: str) -> str:
-    return {RunStatus.TIMED_OUT: "timed out", RunStatus.CANCELLED: "was cancelled"}.get(RunStatus(status), "failed")
+    return {RunStatus.TIMED_OUT: "timed out", RunStatus.CANCELLED: "was cancelled"}.get(
+        RunStatus(status), "failed"
+    )
 
 
 def _first_line(text: str, limit: int = 120) -> str:
@@ -197,7 +199,9 @@ def _live_runs(issue_ids: Sequence[UUID]) -> dict[UUID | None, Run]:
 def _last_runs(issue_ids: Sequence[UUID]) -> dict[UUID | None, Run]:
     if not issue_ids:
         return {}
-    rows = Run.objects.filter(issue_id__in=issue_ids, status__in=RUN_TERMINAL).only(*_RUN_FIELDS, "created_at")
+    rows = Run.objects.filter(issue_id__in=issue_ids, status__in=RUN_TERMINAL).only(
+        *_RUN_FIELDS, "created_at"
+    )
     return {run.issue_id: run for run in rows.order_by("issue_id", "-created_at").distinct("issue_id")}
 
 
@@ -206,7 +210,9 @@ def _blockers(issue_ids: Sequence[UUID]) -> dict[UUID, list[Blocker]]:
         return {}
     found: dict[UUID, list[Blocker]] = defaultdict(list)
     links = Relation.objects.filter(related_issue_id__in=issue_ids, type="blocks")
-    rows = list(links.select_related("issue__assignee_agent", "issue__assignee_user").order_by("created_at", "id"))
+    rows = list(
+        links.select_related("issue__assignee_agent", "issue__assignee_user").order_by("created_at", "id")
+    )
     live = _live_runs([link.issue_id for link in rows if link.issue.status not in CLOSED])
     for link in rows:
         owner: Agent | None = link.issue.assignee_agent

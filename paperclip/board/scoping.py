@@ -16,8 +16,8 @@ from paperclip.core.admin import COMPANY_KEY, NOWHERE, Scope
 def scope(request: HttpRequest) -> Scope:
     """Return what the signed-in person may see: their companies, the chosen one first of all.
 
-    The choice is kept in the session. A choice that is gone, or was never made, falls to the oldest company that
-    is not archived.
+    The choice is kept in the session. A choice that is gone, or was never made, falls to the oldest company
+    that is not archived.
     """
     if not isinstance(request.user, User):
         return NOWHERE
@@ -48,4 +48,4 @@ def _chosen(request: HttpRequest, companies: list[Company]) -> Company | None:
     if wanted in by_id:
         return by_id[wanted]
     lively = [company for company in companies if company.status != CompanyStatus.ARCHIVED]
-    return (lively or companies or [None])[0]
+    return next(iter(lively or companies), None)

@@ -27,8 +27,12 @@ def find(request: HttpRequest, term: str) -> list[SearchResult]:
     issues = Issue.objects.filter(named, company_id=company_id, hidden_at__isnull=True).only(
         "id", "identifier", "title", "status"
     )
-    agents = Agent.objects.filter(company_id=company_id, name__icontains=term).only("id", "name", "status", "title")
-    projects = Project.objects.filter(company_id=company_id, name__icontains=term).only("id", "name", "status")
+    agents = Agent.objects.filter(company_id=company_id, name__icontains=term).only(
+        "id", "name", "status", "title"
+    )
+    projects = Project.objects.filter(company_id=company_id, name__icontains=term).only(
+        "id", "name", "status"
+    )
     return [
         *(_result(row, row.name, row.status, "smart_toy", "companies_agent") for row in agents[:_OF_EACH]),
         *(

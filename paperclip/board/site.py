@@ -24,11 +24,13 @@ class BoardSite(UnfoldAdminSite):
         extensions.register()
 
     def register(self, model_or_iterable: Any, admin_class: type[Any] | None = None, **options: Any) -> None:
-        """Take the pages made for the board. Those of other packages know no companies and no verbs: left out."""
+        """Take the pages made for the board; those of other packages know no companies and no verbs."""
         if admin_class is not None and issubclass(admin_class, BoardModelAdmin):
             super().register(model_or_iterable, admin_class, **options)
 
-    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+    def admin_view(
+        self, view: Callable[..., HttpResponse], cacheable: bool = False
+    ) -> Callable[..., HttpResponse]:
         """Wrap a view so that it is for signed-in people only and its request carries the scope."""
 
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -59,5 +61,5 @@ class BoardSite(UnfoldAdminSite):
         ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return no app list: the sidebar is the map, and Django's would ask for every model on every page."""
+        """Return nothing: the sidebar is the map, and Django's would ask for every model on every page."""
         return []

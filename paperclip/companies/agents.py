@@ -4,7 +4,7 @@ State of an agent, arrow by arrow:
 
     (new) -> idle | pending_approval
     pending_approval -> idle (approve) | terminated (reject)
-    idle, active, error -> running (a run starts) -> idle | error (the last run ends)
+    idle, active, error -> running -> idle | error, as its runs start and end: written by the run engine
     any but terminated and pending_approval -> paused -> idle (resume)
     any -> terminated, for good
 
@@ -23,7 +23,6 @@ from django.db import transaction
 from paperclip.companies import activity, adapter_config, members, org, revisions, shortnames, signals
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import (
-    AGENT_NOT_INVOKABLE,
     AgentRole,
     AgentStatus,
     MemberRole,
@@ -278,24 +277,6 @@ def remove(*, agent: Agent, actor: Actor, now: datetime) -> None:
         org.lock(agent.company_id)
         terminate(agent=agent, actor=actor, now=now, action="agent.deleted")
         Agent.objects.filter(reports_to_id=agent.pk).update(reports_to=None, updated_at=now)
-
-
-def run_started(*, agent_id: UUID, now: datetime) -> bool:
-    """Show that an agent works. Returns False, changing nothing, if it was stopped in the meantime (CW-28)."""
-    ready = Agent.objects.filter(pk=agent_id).exclude(status__in=AGENT_NOT_INVOKABLE)
-    return bool(ready.update(status=AgentStatus.RUNNING, last_heartbeat_at=now, updated_at=now))
-
-
-def run_ended(*, agent_id: UUID, failed: bool, others_running: bool, now: datetime) -> bool:
-    """Show what an agent's run left it in (C-62). Returns whether its status changed.
-
-    Only an agent that is `running` is moved: one that was paused or let go while its run ended stays so.
-    """
-    if others_running:
-        return False
-    status = AgentStatus.ERROR if failed else AgentStatus.IDLE
-    moved = Agent.objects.filter(pk=agent_id, status=AgentStatus.RUNNING)
-    return bool(moved.update(status=status, last_heartbeat_at=now, updated_at=now))
 
 
 # --- Pieces ----------------------------------------------------------------------------------------------

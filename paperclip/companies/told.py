@@ -71,14 +71,15 @@ class Told:
 
 _ACTION_ICONS = {
     "issue.created": "add_circle", "issue.updated": "edit", "issue.comment_added": "chat_bubble",
-    "issue.checked_out": "back_hand", "issue.released": "waving_hand", "issue.document_created": "description",
-    "issue.document_updated": "description", "agent.paused": "pause_circle", "agent.resumed": "play_circle",
+    "issue.checked_out": "back_hand", "issue.released": "waving_hand",
+    "issue.document_created": "description", "issue.document_updated": "description",
+    "agent.paused": "pause_circle", "agent.resumed": "play_circle",
     "agent.terminated": "person_off", "agent.key_created": "key", "agent.key_revoked": "key_off",
     "heartbeat.invoked": "notifications_active", "heartbeat.cancelled": "stop_circle",
 }  # fmt: skip
 _ICONS = {
-    "issue": "task_alt", "agent": "smart_toy", "heartbeat_run": "play_circle", "company": "domain", "project": "folder",
-    "goal": "flag", "approval": "approval", "cost_event": "payments", "label": "label",
+    "issue": "task_alt", "agent": "smart_toy", "heartbeat_run": "play_circle", "company": "domain",
+    "project": "folder", "goal": "flag", "approval": "approval", "cost_event": "payments", "label": "label",
 }  # fmt: skip
 
 
@@ -100,7 +101,8 @@ def tell(rows: Sequence[Activity], *, company_id: UUID) -> list[Told]:
 
 
 def _people(rows: Sequence[Activity]) -> dict[str, str]:
-    ids = {naming.as_field_uuid(row.actor_id) for row in rows if row.actor_type == ActorType.USER} - {None}
+    read = (naming.as_field_uuid(row.actor_id) for row in rows if row.actor_type == ActorType.USER)
+    ids = {person_id for person_id in read if person_id is not None}
     if not ids:
         return {}
     return {str(user.pk): user.display_name for user in User.objects.filter(pk__in=ids)}

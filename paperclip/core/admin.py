@@ -1,8 +1,8 @@
 """What every page of the board inherits: scope, permission, lists that stay bounded, and deeds.
 
-A person sees the companies they are a member of, one at a time. The site puts a `Scope` on every request; pages
-ask it and nothing else. Pages write through verbs: a form or a button calls one function of the app, and what it
-refuses is shown where the person clicked. Nothing is deleted here.
+A person sees the companies they are a member of, one at a time. The site puts a `Scope` on every request;
+pages ask it and nothing else. Pages write through verbs: a form or a button calls one function of the app,
+and what it refuses is shown where the person clicked. Nothing is deleted here.
 """
 
 from __future__ import annotations
@@ -52,6 +52,13 @@ class Scope:
     def company_id(self) -> UUID | None:
         """The chosen company's id."""
         return None if self.company is None else self.company.id
+
+    @property
+    def chosen(self) -> Any:
+        """The chosen company, where there must be one. Raises Http404 for a person without any."""
+        if self.company is None:
+            raise Http404("Choose a company first.")
+        return self.company
 
     @property
     def company_ids(self) -> list[UUID]:
@@ -106,7 +113,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Column:
-    """A column a higher floor adds to a list: `cells` returns HTML by row id, for all rows of a page at once."""
+    """A column a higher floor adds to a list: `cells` returns what to draw by row id, for a page at once."""
 
     key: str
     cells: Callable[[Sequence[Any], HttpRequest], Mapping[UUID, Any]]
@@ -124,7 +131,7 @@ class BoundedChangeList(ChangeList):
     """A list ordered by its headings, whose rows carry the cells that other floors add."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
-        """Return the order asked for in `o`, or the list's own, with the id last so that pages never overlap."""
+        """Return the order asked for in `o`, or the list's own; the id last, so that pages never overlap."""
         asked = self.params.get("o", "")
         headings = self.model_admin.headings
         number = asked.removeprefix("-")
@@ -137,7 +144,7 @@ class BoundedChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Load the page of rows, then every added column for all of them."""
         super().get_results(request)
-        self.result_list = list(self.result_list)
+        self.result_list: list[Any] = list(self.result_list)
         self.full_result_count = self.result_count
         self.model_admin.prepare_rows(request, self.result_list)
 
@@ -199,8 +206,9 @@ class FormPage:
 class BoardModelAdmin(ModelAdmin):
     """The list and the pages of one model.
 
-    A subclass names its `row_template` and `page_template`, fills `page_context`, and maps the names of its deeds
-    to methods in `deeds`. A deed is a POST on a row; its method calls a verb and returns a sentence or a response.
+    A subclass names its `row_template` and `page_template`, fills `page_context`, and maps the names of its
+    deeds to methods in `deeds`. A deed is a POST on a row; its method calls a verb and returns a sentence or
+    a response.
     """
 
     company_path: ClassVar[str] = "company"  # the lookup that leads to the row's company
@@ -305,7 +313,9 @@ class BoardModelAdmin(ModelAdmin):
             for row in rows:
                 row.cells[column.key] = cells.get(row.pk, "")
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Show the list."""
         if scope_of(request).company is None:
             return redirect("admin:index")
@@ -319,7 +329,11 @@ class BoardModelAdmin(ModelAdmin):
     # One row.
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the page of one row; a row of another of the person's companies chooses that company first."""
         row = self.find(request, object_id)
@@ -362,7 +376,7 @@ class BoardModelAdmin(ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_deed", args=[row.pk, deed])
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the addresses: list, page, form, deeds. There is none for deleting or for Django's history."""
+        """Return the addresses: list, page, form, deeds. There is none to delete with."""
         prefix = f"{self.opts.app_label}_{self.opts.model_name}"
         view = self.admin_site.admin_view
         return [
@@ -397,7 +411,9 @@ class BoardModelAdmin(ModelAdmin):
     def way_back(self, request: HttpRequest, row: Any) -> HttpResponseRedirect:
         """Lead to the page a form came from when it names one of ours, else to the row."""
         asked = request.POST.get("next", "")
-        is_ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
+        is_ours = url_has_allowed_host_and_scheme(
+            asked, {request.get_host()}, require_https=request.is_secure()
+        )
         return HttpResponseRedirect(asked if asked and is_ours else self.row_url(row))
 
     # Forms.
@@ -438,7 +454,11 @@ class BoardModelAdmin(ModelAdmin):
             except Refusal as refusal:
                 form.add_refusal(refusal)
             else:
-                return self.after_create(request, saved) if row is None else HttpResponseRedirect(self.row_url(saved))
+                return (
+                    self.after_create(request, saved)
+                    if row is None
+                    else HttpResponseRedirect(self.row_url(saved))
+                )
         context = {
             **self.admin_site.each_context(request),
             "title": page.title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -45,7 +45,7 @@ class BoardForm(forms.Form):
         if not isinstance(refusal, Invalid):
             self.add_error(None, refusal.message)
             return
-        for fault in refusal.details or []:
+        for fault in _faults(refusal):
             name = snake(str(fault["path"][0])) if fault.get("path") else ""
             self.add_error(name if name in self.fields else None, str(fault["message"]))
 
@@ -85,16 +85,26 @@ class _Indented(json.JSONEncoder):
 def choice(label: str, choices: Any = (), *, required: bool = True, help_text: str = "") -> forms.ChoiceField:
     """Return a field that offers `choices`."""
     return forms.ChoiceField(
-        label=label, choices=choices, required=required, help_text=help_text, widget=widgets.UnfoldAdminSelectWidget()
+        label=label,
+        choices=choices,
+        required=required,
+        help_text=help_text,
+        widget=widgets.UnfoldAdminSelectWidget(),
     )
 
 
 def sentence(refusal: Refusal) -> str:
     """Return what a refusal says, with the faults of single fields named."""
     if isinstance(refusal, Invalid):
-        faults = [f"{'.'.join(map(str, fault['path']))}: {fault['message']}" for fault in refusal.details or []]
+        faults = [f"{'.'.join(map(str, fault['path']))}: {fault['message']}" for fault in _faults(refusal)]
         return "; ".join(faults) or refusal.message
     return refusal.message
+
+
+def _faults(refusal: Invalid) -> Sequence[Mapping[str, Any]]:
+    details = refusal.details or []
+    assert not isinstance(details, Mapping)
+    return details
 
 
 def snake(name: str) -> str:

@@ -15,8 +15,10 @@ STOP_POLLING = 286  # htmx: take this answer and ask no more
 _RUNNING_WORDS = re.compile(r"(<time\b[^>]*>)[^<]*")
 
 
-def answer(request: HttpRequest, template: str, context: dict[str, Any], *, is_final: bool = False) -> HttpResponse:
-    """Return a rendered fragment, 304 when the browser has it already, or 286 when it will never change again."""
+def answer(
+    request: HttpRequest, template: str, context: dict[str, Any], *, is_final: bool = False
+) -> HttpResponse:
+    """Return a rendered fragment: 304 when the browser has it already, 286 when it will not change again."""
     html = render_to_string(template, context, request)
     still = _RUNNING_WORDS.sub(r"\1", html)
     etag = f'"{hashlib.sha256(still.encode()).hexdigest()[:32]}"'

@@ -1,6 +1,6 @@
 """Links: how a row of any floor is named and reached on the board.
 
-A page of a lower floor may have to name things of a higher one (the activity list names issues and runs). Each
+A page of a lower floor may have to name things of a higher one: the activity list names issues and runs. Each
 floor registers how its rows are named; whoever shows an id asks here, for many ids at once.
 """
 
@@ -33,7 +33,7 @@ def register(kind: str, resolver: Resolver) -> None:
 
 
 def resolve(company_id: UUID, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Link]:
-    """Return links for (kind, id) pairs of one company, with one query per kind. Unknown ones are left out."""
+    """Return links for (kind, id) pairs of one company, one query per kind; unknown ones are left out."""
     ids: dict[str, dict[UUID, str]] = defaultdict(dict)
     for kind, text in wanted:
         row_id = naming.as_field_uuid(text)

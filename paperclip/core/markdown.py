@@ -1,7 +1,7 @@
 """Markdown of issues, comments and documents, made safe for a browser.
 
-The text is written by agents and people: raw HTML is shown as text, links lead nowhere but to the web, to mail
-and to places of this site, and no image is loaded from elsewhere.
+The text is written by agents and people: raw HTML is shown as text, links lead nowhere but to the web, to
+mail and to places of this site, and no image is loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _parser.disable("image")
 def render(text: str | None, *, rewrite_link: Callable[[str], str] | None = None) -> SafeString:
     """Return `text` as HTML that may stand on a page.
 
-    `rewrite_link` may turn an address the text uses into one of this site. Texts beyond 400,000 characters are
-    cut, so that one document cannot hold up a page.
+    `rewrite_link` may turn an address the text uses into one of this site. Texts beyond 400,000 characters
+    are cut, so that one document cannot hold up a page.
     """
     if not text:
         return SafeString("")
@@ -40,6 +40,11 @@ def render(text: str | None, *, rewrite_link: Callable[[str], str] | None = None
         return value
 
     clean = nh3.clean(
-        html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, attribute_filter=attribute, link_rel="noopener nofollow"
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes=_SCHEMES,
+        attribute_filter=attribute,
+        link_rel="noopener nofollow",
     )
     return mark_safe(clean)  # noqa: S308  the sanitiser has the last word

@@ -45,7 +45,9 @@ class ApprovalAdmin(BoardModelAdmin):
     row_template = "governance/approval_row.html"
     page_template = "governance/approval_page.html"
     empty_title = "Nothing waits for you"
-    empty_text = "Agents ask here before they hire, spend beyond a budget, or do what you told them to ask about."
+    empty_text = (
+        "Agents ask here before they hire, spend beyond a budget, or do what you told them to ask about."
+    )
     headings = (
         Heading("Question", css="grow"),
         Heading("Status", "status"),
@@ -92,7 +94,9 @@ class ApprovalAdmin(BoardModelAdmin):
 
     def send_back(self, request: HttpRequest, row: Approval) -> str:
         """Ask for the question to be put better."""
-        approvals.request_revision(approval=row, actor=scope_of(request).actor, now=clock.now(), note=_note(request))
+        approvals.request_revision(
+            approval=row, actor=scope_of(request).actor, now=clock.now(), note=_note(request)
+        )
         return "Sent back for revision."
 
 
@@ -103,7 +107,9 @@ def _note(request: HttpRequest) -> str | None:
 def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
     rows = Approval.objects.filter(company_id=company_id, pk__in=ids)
     return {
-        row.pk: Link(words.kind(row), reverse("admin:governance_approval_change", args=[row.pk]), words.summary(row))
+        row.pk: Link(
+            words.kind(row), reverse("admin:governance_approval_change", args=[row.pk]), words.summary(row)
+        )
         for row in rows
     }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -121,3 +124,28 @@ def test_the_audit_survives_a_kill_of_runner_and_web(product):
     assert [child.status for child in children] == ["done"] * 6
     assert Run.objects.count() == Run.objects.filter(status="succeeded").count() == 8, told(product)
     assert Comment.objects.filter(issue__in=children).count() == 6, "no part was done twice"
+
+
+@pytest.mark.faults
+def test_a_part_whose_program_was_lost_is_taken_up_again(product):
+    product.start("web")
+    product.start("runner")
+    seed(product, "--pace", "0.3")
+
+    def worker_at_work() -> Run | None:
+        return Run.objects.filter(status="running", issue__parent__isnull=False).first()
+
+    run = wait_for(worker_at_work, seconds=60, what="a worker to begin")
+    directory = product.home / "runs" / str(run.pk)
+    wait_for((directory / "started.json").exists, seconds=10, what="its program to start")
+    os.kill(json.loads((directory / "shim.pid").read_text())["pid"], signal.SIGKILL)
+
+    audit = finished(product)
+
+    assert audit.status == "done", told(product)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == ("failed", "process_lost")
+    again = Run.objects.get(retry_of_run=run)
+    assert again.status == "succeeded", told(product)
+    assert Run.objects.exclude(pk=run.pk).filter(status="succeeded").count() == 8
+    assert Comment.objects.filter(issue=run.issue).count() == 1

@@ -22,7 +22,7 @@ import pytest
 from paperclip.core import postgres
 from tests.product import ROOT, free_port, wait_for
 
-STARTED_SECONDS = 60
+STARTED_SECONDS = 90
 STOPPED_SECONDS = 15
 
 
@@ -60,9 +60,9 @@ class Up:
         self.wait_until_said(rf"{part} started, process \d+")
         return int(re.findall(rf"{part} started, process (\d+)", self.said)[-1])
 
-    def end(self) -> int:
+    def end(self, seconds: float = STARTED_SECONDS) -> int:
         """The exit code, once the process has ended by itself."""
-        code = self.process.wait(timeout=STOPPED_SECONDS)
+        code = self.process.wait(timeout=seconds)
         self._reader.join()
         self.process.stdout.close()
         return code

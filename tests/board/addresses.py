@@ -81,13 +81,16 @@ def deeds(scene: Scene) -> dict[str, str]:
 
 
 PAGE_NAMES = (
-    "issue", "agent", "run", "run that was retried", "run, head", "run, events", "project", "goal", "approval", "company",
+    "issue", "agent", "run", "run that was retried", "run, head", "run, events", "project", "goal",
+    "approval", "company",
 )  # fmt: skip
 FORM_NAMES = (
-    "new issue", "new agent", "new project", "new goal", "edit agent", "edit project", "edit goal", "edit company",
+    "new issue", "new agent", "new project", "new goal", "edit agent", "edit project", "edit goal",
+    "edit company",
 )  # fmt: skip
 DEED_NAMES = (
     "issue, change", "issue, comment", "agent, pause", "agent, resume", "agent, approve", "agent, terminate",
-    "agent, new key", "agent, revoke key", "agent, roll back", "agent, wake", "run, cancel", "approval, approve",
+    "agent, new key", "agent, revoke key", "agent, roll back", "agent, wake", "run, cancel",
+    "approval, approve",
     "approval, reject", "approval, send back", "company, pause", "company, resume", "company, archive",
 )  # fmt: skip

@@ -25,7 +25,10 @@ def test_deed_is_a_post(scene, name):
 @pytest.mark.parametrize("name", addresses.DEED_NAMES)
 def test_viewer_may_do_nothing(scene, viewer, name):
     before = Activity.objects.count()
-    assert browse(viewer).post(addresses.deeds(scene)[name], {"body": "x", "status": "done"}).status_code in (403, 404)
+    assert browse(viewer).post(addresses.deeds(scene)[name], {"body": "x", "status": "done"}).status_code in (
+        403,
+        404,
+    )
     assert Activity.objects.count() == before
 
 
@@ -67,19 +70,32 @@ def test_issue_is_created_and_its_agent_called(scene):
     response = browse(scene.owner).post("/admin/issues/issue/add/", values)
     issue = Issue.objects.get(title="Look at the cellar")
     assert response["Location"] == f"/admin/issues/issue/{issue.pk}/change/"
-    assert (issue.created_by_user, issue.assignee_agent, issue.project) == (scene.owner, scene.ceo, scene.project)
+    assert (issue.created_by_user, issue.assignee_agent, issue.project) == (
+        scene.owner,
+        scene.ceo,
+        scene.project,
+    )
     assert WakeupRequest.objects.filter(agent=scene.ceo, issue=issue, reason="issue_assigned").exists()
 
 
 def test_issue_form_keeps_what_was_typed_and_names_the_fault(scene):
-    response = browse(scene.owner).post("/admin/issues/issue/add/", {"title": "", "description": "Kept", "status": "todo"})
+    response = browse(scene.owner).post(
+        "/admin/issues/issue/add/", {"title": "", "description": "Kept", "status": "todo"}
+    )
     html = response.content.decode()
     assert "Kept" in html
     assert "This field is required" in html
 
 
 def test_refusal_of_the_verb_is_shown_on_the_form(scene):
-    values = {"title": "No owner", "status": "in_progress", "priority": "high", "assignee": "", "project": "", "goal": ""}
+    values = {
+        "title": "No owner",
+        "status": "in_progress",
+        "priority": "high",
+        "assignee": "",
+        "project": "",
+        "goal": "",
+    }
     response = browse(scene.owner).post("/admin/issues/issue/add/", values)
     assert response.status_code == 200
     assert "assignee" in response.content.decode().lower()
@@ -96,14 +112,20 @@ def test_refusal_of_the_verb_is_shown_on_the_form(scene):
     ],
 )
 def test_one_property_changes_and_no_other(scene, field, value, stored):
-    before = Issue.objects.filter(pk=scene.issue.pk).values("title", "description", "priority", "assignee_agent_id").get()
+    before = (
+        Issue.objects.filter(pk=scene.issue.pk)
+        .values("title", "description", "priority", "assignee_agent_id")
+        .get()
+    )
     browse(scene.owner).post(f"/admin/issues/issue/{scene.issue.pk}/do/update/", {field: value})
     after = Issue.objects.get(pk=scene.issue.pk)
     assert getattr(after, field) == stored
     for name, was in before.items():
         if name != field:
             assert getattr(after, name) == was
-    assert Activity.objects.filter(action="issue.updated", entity_id=str(after.pk), actor_type="user").exists()
+    assert Activity.objects.filter(
+        action="issue.updated", entity_id=str(after.pk), actor_type="user"
+    ).exists()
 
 
 def test_issue_changes_hands_between_agent_person_and_nobody(scene):
@@ -119,7 +141,9 @@ def test_issue_changes_hands_between_agent_person_and_nobody(scene):
         assert (row.assignee_agent_id, row.assignee_user_id) == (agent, user)
 
 
-@pytest.mark.parametrize("sent", [{}, {"status": "nonsense"}, {"title": "  "}, {"priority": ""}, {"assignee": "agent:1"}])
+@pytest.mark.parametrize(
+    "sent", [{}, {"status": "nonsense"}, {"title": "  "}, {"priority": ""}, {"assignee": "agent:1"}]
+)
 def test_bad_change_of_an_issue_is_refused_with_a_sentence(scene, sent):
     before = Issue.objects.filter(pk=scene.issue.pk).values("status", "title", "priority").get()
     response = browse(scene.owner).post(f"/admin/issues/issue/{scene.issue.pk}/do/update/", sent, follow=True)
@@ -140,7 +164,9 @@ def test_comment_is_added_by_the_person_and_rendered_safely(scene):
 
 def test_empty_comment_is_refused(scene):
     before = scene.issue.comments.count()
-    response = browse(scene.owner).post(f"/admin/issues/issue/{scene.issue.pk}/do/comment/", {"body": "  "}, follow=True)
+    response = browse(scene.owner).post(
+        f"/admin/issues/issue/{scene.issue.pk}/do/comment/", {"body": "  "}, follow=True
+    )
     assert "Write something first" in messages_of(response)
     assert scene.issue.comments.count() == before
 
@@ -183,7 +209,7 @@ def test_token_of_a_key_is_shown_once_and_kept_as_hash(scene):
     key = AgentApiKey.objects.get(agent=scene.backend)
     assert token.startswith("pcp_")
     assert (key.name, token in key.key_hash) == ("Laptop", False)
-    assert response["Cache-Control"] == "no-store"
+    assert "no-store" in response["Cache-Control"]
     page = client.get(f"/admin/companies/agent/{scene.backend.pk}/change/").content.decode()
     assert "Laptop" in page
     assert token not in page
@@ -199,7 +225,9 @@ def test_key_is_revoked(scene):
 
 @pytest.mark.parametrize("key", ["", "nonsense", "00000000-0000-4000-8000-000000000000"])
 def test_unknown_key_is_not_revoked(scene, key):
-    response = browse(scene.owner).post(addresses.deeds(scene)["agent, revoke key"], {"key": key}, follow=True)
+    response = browse(scene.owner).post(
+        addresses.deeds(scene)["agent, revoke key"], {"key": key}, follow=True
+    )
     assert "Key not found" in messages_of(response)
 
 
@@ -221,8 +249,9 @@ def test_paused_agent_is_not_woken_and_the_reason_is_said(scene):
 
 
 AGENT = {
-    "name": "Courier", "title": "", "role": "general", "reports_to": "", "capabilities": "", "adapter_type": "process",
-    "cwd": "/srv", "command": "python3", "args": "a.py\n--fast", "more_config": '{"env": {"NAME": "value"}}',
+    "name": "Courier", "title": "", "role": "general", "reports_to": "", "capabilities": "",
+    "adapter_type": "process", "cwd": "/srv", "command": "python3", "args": "a.py\n--fast",
+    "more_config": '{"env": {"NAME": "value"}}',
     "has_timer": "on", "interval_minutes": "5", "more_runtime": "",
 }  # fmt: skip
 
@@ -237,7 +266,8 @@ def test_agent_is_hired_with_a_program(scene):
 
 
 @pytest.mark.parametrize(
-    "fault", [{"name": ""}, {"more_config": "[1]"}, {"more_config": "{"}, {"role": "king"}, {"interval_minutes": "0"}]
+    "fault",
+    [{"name": ""}, {"more_config": "[1]"}, {"more_config": "{"}, {"role": "king"}, {"interval_minutes": "0"}],
 )
 def test_bad_agent_is_refused_beside_its_field(scene, fault):
     response = browse(scene.owner).post("/admin/companies/agent/add/", {**AGENT, **fault})
@@ -250,7 +280,13 @@ def test_editing_an_agent_keeps_the_secrets_it_never_showed(scene):
     client = browse(scene.owner)
     url = f"/admin/companies/agent/{scene.backend.pk}/edit/"
     shown = client.get(url).context["form"].initial
-    sent = {**AGENT, "name": "Backend", "command": shown["command"], "more_config": '{"timeoutSec": 60}', "args": ""}
+    sent = {
+        **AGENT,
+        "name": "Backend",
+        "command": shown["command"],
+        "more_config": '{"timeoutSec": 60}',
+        "args": "",
+    }
     client.post(url, sent)
     config = Agent.objects.get(pk=scene.backend.pk).adapter_config
     assert config["env"]["API_KEY"]["value"] == "s3cret-value"
@@ -266,7 +302,9 @@ def test_run_is_stopped_by_name_of_the_person(scene):
     run = Run.objects.get(pk=scene.running.pk)
     assert run.cancel_requested_at is not None
     assert scene.owner.display_name in run.cancel_reason
-    assert Activity.objects.filter(action="heartbeat.cancelled", entity_id=str(run.pk), actor_type="user").exists()
+    assert Activity.objects.filter(
+        action="heartbeat.cancelled", entity_id=str(run.pk), actor_type="user"
+    ).exists()
 
 
 def test_run_that_ended_is_not_stopped_again(scene):
@@ -298,7 +336,10 @@ def test_settled_approval_is_not_settled_otherwise(scene):
 @pytest.mark.django_db
 def test_first_company_is_founded_and_chosen():
     client = browse(factories.user())
-    response = client.post("/admin/companies/company/add/", {"name": "Acme", "description": "", "budget_monthly_dollars": "12.50"})
+    response = client.post(
+        "/admin/companies/company/add/",
+        {"name": "Acme", "description": "", "budget_monthly_dollars": "12.50"},
+    )
     assert response["Location"] == "/admin/"
     company = Company.objects.get(name="Acme")
     assert company.budget_monthly_cents == 1250
@@ -328,7 +369,14 @@ def test_project_is_started_and_changed(scene):
 
 def test_goal_is_set_and_changed(scene):
     client = browse(scene.owner)
-    values = {"title": "Warm cellar", "description": "", "level": "team", "status": "active", "parent": str(scene.goal.pk), "owner_agent": ""}
+    values = {
+        "title": "Warm cellar",
+        "description": "",
+        "level": "team",
+        "status": "active",
+        "parent": str(scene.goal.pk),
+        "owner_agent": "",
+    }
     client.post("/admin/companies/goal/add/", values)
     goal = Goal.objects.get(title="Warm cellar")
     assert goal.parent == scene.goal
@@ -339,6 +387,13 @@ def test_goal_is_set_and_changed(scene):
 
 def test_rows_of_other_companies_cannot_be_chosen_in_forms(scene):
     foreign = factories.agent(factories.company(), name="Foreigner")
-    values = {"title": "x", "status": "todo", "priority": "high", "assignee": f"agent:{foreign.pk}", "project": "", "goal": ""}
+    values = {
+        "title": "x",
+        "status": "todo",
+        "priority": "high",
+        "assignee": f"agent:{foreign.pk}",
+        "project": "",
+        "goal": "",
+    }
     response = browse(scene.owner).post("/admin/issues/issue/add/", values)
     assert "assignee" in response.context["form"].errors

@@ -20,7 +20,7 @@ from paperclip.core import claims, ports, supervisor
 ROOT = Path(__file__).resolve().parents[2]
 
 PROLOGUE = """
-import os, sys, time
+import os, signal, sys, time
 from functools import partial
 from pathlib import Path
 from paperclip.core import claims, supervisor
@@ -28,6 +28,12 @@ from paperclip.core.supervisor import Chore, Part
 
 def sh(name, script, **options):
     return Part(name, partial(os.execvp, "sh", ["sh", "-c", script]), **options)
+
+def stubborn():
+    "A part that is no other program, as those of the product, and that does not listen."
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("ready", flush=True)
+    time.sleep(60)
 
 def run(*parts, **options):
     supervisor.Supervisor(parts, out=sys.stdout, **options).run()
@@ -254,10 +260,12 @@ class TestOurOwnDeath:
         self.parts_end(run, run.pid("a"), run.pid("b"))
 
     def test_parts_that_ignore_the_request_end_as_well(self, launch, tmp_path):
-        run = launch("run(sh('stubborn', 'trap \"\" TERM; sleep 60 & echo $! > worker; echo ready; wait'))")
-        pid = run.pid("stubborn")
+        script = 'trap "" TERM; sleep 60 & echo $! > worker; echo ready; wait'
+        run = launch(f"run(sh('other', {script!r}), Part('own', stubborn))")
+        other, own = run.pid("other"), run.pid("own")
         run.until("ready")
-        self.parts_end(run, pid, written_pid(tmp_path / "worker"))
+        run.until("ready")
+        self.parts_end(run, other, own, written_pid(tmp_path / "worker"))
 
     def test_workers_end_even_if_their_main_process_died_with_us(self, launch, tmp_path):
         run = launch("run(sh('leader', 'sleep 60 & echo $! > worker; wait'))")
@@ -288,7 +296,7 @@ class TestOurOwnDeath:
         run = launch(
             """
             claimed = claims.take(Path("."), wait_seconds=0, say=print)
-            run(sh('stubborn', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'), claimed=claimed)
+            run(Part('stubborn', stubborn), claimed=claimed)
             """
         )
         part = run.pid("stubborn")

@@ -64,6 +64,7 @@ def _plan(at: Shift, issue: Json, children: list[Json]) -> None:
         " are done: I have nothing to do here before, and I am called when the last one is closed."
     )
     shift.wait(at, issue, comment)
+    at.say(f"{issue['identifier']} waits for {len(given)} parts; I am called when the last of them is closed")
 
 
 def _give_out(at: Shift, issue: Json, part: Part, worker: Json, others: list[str]) -> Json:

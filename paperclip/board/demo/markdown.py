@@ -86,7 +86,8 @@ def size(byte_count: float) -> str:
 
 def share(part: float, whole: float) -> str:
     """Return a part of a whole in per cent."""
-    return f"{100 * part / whole:.0f} %" if whole else "0 %"
+    percent = 100 * part / whole if whole else 0
+    return "under 1 %" if 0 < percent < 0.5 else f"{percent:.0f} %"
 
 
 def _figure_table(figures: Mapping[str, float]) -> str:

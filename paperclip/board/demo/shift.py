@@ -5,6 +5,7 @@ An issue that the agent worked on is never left `in_progress`: it ends done, or 
 
 from __future__ import annotations
 
+import json
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ Json = dict[str, Any]
 
 CLOSED = ("done", "cancelled")
 _TAKEN_FROM = ["todo", "backlog", "blocked"]
+_HEARD_CHARACTERS = 160
 _NEEDED = (
     "PAPERCLIP_API_URL",
     "PAPERCLIP_API_KEY",
@@ -59,6 +61,8 @@ def begin(environment: Mapping[str, str], say: Voice) -> Shift:
     me = client.get("/agents/me")
     reason = environment.get("PAPERCLIP_WAKE_REASON") or None
     say(f"{me['name']} is awake" + (f": {reason.replace('_', ' ')}" if reason else ""))
+    for word in _heard(environment):
+        say(f"Somebody said: {word}")
     folder = environment.get("PAPERCLIP_WORKSPACE_CWD")
     is_of_project = environment.get("PAPERCLIP_WORKSPACE_SOURCE", "").startswith("project")
     return Shift(
@@ -69,6 +73,13 @@ def begin(environment: Mapping[str, str], say: Voice) -> Shift:
         reason=reason,
         project_folder=Path(folder) if folder and is_of_project else None,
     )
+
+
+def _heard(environment: Mapping[str, str]) -> list[str]:
+    """Return the first line of each comment the wake is about."""
+    payload = json.loads(environment.get("PAPERCLIP_WAKE_PAYLOAD_JSON") or "{}")
+    bodies = [comment["body"].strip() for comment in payload.get("comments", [])]
+    return [body.splitlines()[0][:_HEARD_CHARACTERS] for body in bodies if body]
 
 
 # --- Which issue -----------------------------------------------------------------------------------------

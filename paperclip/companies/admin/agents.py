@@ -30,18 +30,28 @@ _PAUSABLE = (AgentStatus.ACTIVE, AgentStatus.IDLE, AgentStatus.RUNNING, AgentSta
 
 
 class AgentForm(BoardForm):
-    """What a person says about an agent. What a `process` agent needs has fields of its own; the rest is JSON."""
+    """What a person says about an agent: fields for what a `process` agent needs, JSON for the rest."""
 
-    name = text("Name", help_text="What everybody calls it, such as Backend.")
-    title = text("Title", required=False, help_text="Such as Backend engineer.")
+    name = text("Name", help_text="What everybody calls it.")
+    title = text("Title", required=False, help_text="Such as Head of research.")
     role = choice("Role", [(role, role_words(role)) for role in AgentRole.values])
     reports_to = choice("Reports to", required=False)
-    capabilities = text("What it can do", required=False, wide=True, help_text="Others read this to choose whom to ask.")
-    adapter_type = choice("Adapter", [(name, name) for name in ADAPTER_TYPES], help_text="process starts a program.")
-    cwd = text("Folder it works in", required=False, help_text="An absolute path; left empty, it gets one of its own.")
+    capabilities = text(
+        "What it can do", required=False, wide=True, help_text="Others read this to choose whom to ask."
+    )
+    adapter_type = choice(
+        "Adapter", [(name, name) for name in ADAPTER_TYPES], help_text="process starts a program."
+    )
+    cwd = text(
+        "Folder it works in",
+        required=False,
+        help_text="An absolute path; left empty, it gets one of its own.",
+    )
     command = text("Command", required=False, help_text="The program that is started, such as python3.")
     args = text("Arguments", required=False, wide=True, help_text="One per line.")
-    more_config = json_field("Other configuration", help_text='JSON, such as {"timeoutSec": 600, "env": {"NAME": "value"}}')
+    more_config = json_field(
+        "Other configuration", help_text='JSON, such as {"timeoutSec": 600, "env": {"NAME": "value"}}'
+    )
     has_timer = forms.BooleanField(
         label="Wake it by a timer too", required=False, widget=widgets.UnfoldBooleanSwitchWidget()
     )
@@ -102,13 +112,19 @@ class AgentForm(BoardForm):
 
 def without_secrets(config: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of a configuration that hold no secret: what a form may show and send back."""
-    return {key: value for key, value in config.items() if key != "env" and redaction.data(value, key=key) == value}
+    return {
+        key: value
+        for key, value in config.items()
+        if key != "env" and redaction.data(value, key=key) == value
+    }
 
 
 def shown(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration as people may read it: names of the environment, no values."""
     return {
-        key: redaction.env(value) if key == "env" and isinstance(value, dict) else redaction.data(value, key=key)
+        key: redaction.env(value)
+        if key == "env" and isinstance(value, dict)
+        else redaction.data(value, key=key)
         for key, value in config.items()
     }
 
@@ -133,13 +149,13 @@ def _fields(values: dict[str, Any]) -> dict[str, Any]:
 
 def _adapter_config(values: dict[str, Any]) -> dict[str, Any]:
     own = {"command": values["command"], "cwd": values["cwd"], "args": values["args"].splitlines()}
-    return values["more_config"] | {key: value for key, value in own.items() if value}
+    return {**values["more_config"], **{key: value for key, value in own.items() if value}}
 
 
 def _heartbeat(values: dict[str, Any]) -> dict[str, Any]:
     interval = values["interval_minutes"]
     timer = {"enabled": values["has_timer"]} | ({"intervalSec": interval * 60} if interval else {})
-    return values["more_runtime"] | timer
+    return {**values["more_runtime"], **timer}
 
 
 @admin.register(Agent)
@@ -196,11 +212,19 @@ class AgentAdmin(BoardModelAdmin):
         """Return what the agent is, what it did, and, for those who manage agents, how it is run."""
         self.prepare_rows(request, [row])
         actor = scope_of(request).actor
-        may_manage = auth.may_manage_agents(actor, row.company_id) and self.has_change_permission(request, row)
-        entries = Activity.objects.filter(agent=row).select_related("agent").order_by("-created_at")[:_ACTIVITY_SHOWN]
+        may_manage = auth.may_manage_agents(actor, row.company_id) and self.has_change_permission(
+            request, row
+        )
+        entries = (
+            Activity.objects.filter(agent=row)
+            .select_related("agent")
+            .order_by("-created_at")[:_ACTIVITY_SHOWN]
+        )
         context = {
             "chain": list(reversed(org.chain_of_command(row))),
-            "reports": list(queries.agents_of(row.company_id).filter(reports_to=row).only("id", "name", "status")[:50]),
+            "reports": list(
+                queries.agents_of(row.company_id).filter(reports_to=row).only("id", "name", "status")[:50]
+            ),
             "entries": told.tell(list(entries), company_id=row.company_id),
             "panels": [(panel, panel.context(row, request)) for panel in panels.of("agent")],
             "tools": [(panel, panel.context(row, request)) for panel in panels.of("agent-tools")],
@@ -218,18 +242,18 @@ class AgentAdmin(BoardModelAdmin):
             "runtime_config": shown(row.runtime_config),
             "keys": list(AgentApiKey.objects.filter(agent=row).order_by("-created_at")[:50]),
             "revisions": list(
-                history.select_related("created_by_user", "created_by_agent").defer("before_config", "after_config")[
-                    :_REVISIONS_SHOWN
-                ]
+                history.select_related("created_by_user", "created_by_agent").defer(
+                    "before_config", "after_config"
+                )[:_REVISIONS_SHOWN]
             ),
         }
 
     def create(self, request: HttpRequest, values: dict[str, Any]) -> Agent:
         """Take on an agent."""
         scope = scope_of(request)
-        rights.require_agent_creator(scope.actor, scope.company.id)  # type: ignore[union-attr]
+        rights.require_agent_creator(scope.actor, scope.chosen.pk)
         return agents.create_directly(
-            company=scope.company, fields=_fields(values), actor=scope.actor, now=clock.now()
+            company=scope.chosen, fields=_fields(values), actor=scope.actor, now=clock.now()
         )
 
     def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Agent:
@@ -240,7 +264,9 @@ class AgentAdmin(BoardModelAdmin):
         fields["adapter_config"] = _with_secrets(row.adapter_config, fields["adapter_config"])
         beat = _with_secrets(row.runtime_config.get("heartbeat") or {}, fields["runtime_config"]["heartbeat"])
         fields["runtime_config"] = {**row.runtime_config, "heartbeat": beat}
-        return agents.update(agent=row, fields=fields, actor=actor, now=clock.now(), replace_adapter_config=True)
+        return agents.update(
+            agent=row, fields=fields, actor=actor, now=clock.now(), replace_adapter_config=True
+        )
 
     # Deeds.
 
@@ -308,7 +334,8 @@ class AgentAdmin(BoardModelAdmin):
 def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
     rows = Agent.objects.filter(company_id=company_id, pk__in=ids).only("id", "name", "title")
     return {
-        row.pk: Link(row.name, reverse("admin:companies_agent_change", args=[row.pk]), row.title or "") for row in rows
+        row.pk: Link(row.name, reverse("admin:companies_agent_change", args=[row.pk]), row.title or "")
+        for row in rows
     }
 
 

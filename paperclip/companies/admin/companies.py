@@ -58,7 +58,9 @@ class CompanyAdmin(BoardModelAdmin):
     company_path = "pk"
     board_name = "company"
     icon = "domain"
-    intro = "A company is a closed world: its agents, issues, projects and costs are seen by its members only."
+    intro = (
+        "A company is a closed world: its agents, issues, projects and costs are seen by its members only."
+    )
     row_template = "companies/company_row.html"
     page_template = "companies/company_page.html"
     form_class = CompanyForm
@@ -101,9 +103,13 @@ class CompanyAdmin(BoardModelAdmin):
         self.prepare_rows(request, [row])
         members = Member.objects.filter(company=row, principal_type=PrincipalType.USER)
         people = list(members.exclude(status=MemberStatus.ARCHIVED).order_by("created_at")[:100])
-        users = {user.pk: user for user in User.objects.filter(pk__in=[member.principal_id for member in people])}
+        users = {
+            user.pk: user for user in User.objects.filter(pk__in=[member.principal_id for member in people])
+        }
         return {
-            "people": [(users[member.principal_id], member) for member in people if member.principal_id in users],
+            "people": [
+                (users[member.principal_id], member) for member in people if member.principal_id in users
+            ],
             "edit_url": reverse("admin:companies_company_edit", args=[row.pk]),
         }
 

@@ -85,7 +85,11 @@ class ActivityAdmin(BoardModelAdmin):
         return False
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Entries have no page of their own."""
         raise Http404("Entries of the log have no page.")

@@ -58,7 +58,11 @@ class ProjectForm(BoardForm):
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what the form shows of a project."""
         goal_id = row.goal_links.values_list("goal_id", flat=True).first()
-        return {**super().values_of(row), "lead_agent": str(row.lead_agent_id or ""), "goal": str(goal_id or "")}
+        return {
+            **super().values_of(row),
+            "lead_agent": str(row.lead_agent_id or ""),
+            "goal": str(goal_id or ""),
+        }
 
 
 @admin.register(Project)
@@ -106,7 +110,7 @@ class ProjectAdmin(BoardModelAdmin):
         """Start a project."""
         scope = scope_of(request)
         return projects.create(
-            company=scope.company, fields=_project_fields(values), actor=scope.actor, now=clock.now()
+            company=scope.chosen, fields=_project_fields(values), actor=scope.actor, now=clock.now()
         )
 
     def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Project:
@@ -147,7 +151,11 @@ class GoalForm(BoardForm):
 
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what the form shows of a goal."""
-        return {**super().values_of(row), "parent": str(row.parent_id or ""), "owner_agent": str(row.owner_agent_id or "")}
+        return {
+            **super().values_of(row),
+            "parent": str(row.parent_id or ""),
+            "owner_agent": str(row.owner_agent_id or ""),
+        }
 
 
 @admin.register(Goal)
@@ -161,7 +169,9 @@ class GoalAdmin(BoardModelAdmin):
     form_class = GoalForm
     may_add = True
     empty_title = "No goals yet"
-    empty_text = "Agents read the goal behind an issue before they start. One sentence is enough to begin with."
+    empty_text = (
+        "Agents read the goal behind an issue before they start. One sentence is enough to begin with."
+    )
     headings = (
         Heading("Goal", "title"),
         Heading("Level", "level"),
@@ -190,11 +200,15 @@ class GoalAdmin(BoardModelAdmin):
     def create(self, request: HttpRequest, values: dict[str, Any]) -> Goal:
         """Set a goal."""
         scope = scope_of(request)
-        return goals.create(company=scope.company, fields=_goal_fields(values), actor=scope.actor, now=clock.now())
+        return goals.create(
+            company=scope.chosen, fields=_goal_fields(values), actor=scope.actor, now=clock.now()
+        )
 
     def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Goal:
         """Change a goal."""
-        return goals.update(goal=row, fields=_goal_fields(values), actor=scope_of(request).actor, now=clock.now())
+        return goals.update(
+            goal=row, fields=_goal_fields(values), actor=scope_of(request).actor, now=clock.now()
+        )
 
 
 def _goal_fields(values: dict[str, Any]) -> dict[str, Any]:

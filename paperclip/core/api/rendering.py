@@ -14,6 +14,7 @@ from paperclip.core import clock
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 JSON_TYPE = "application/json"
+_LARGEST = 2**63  # beyond it the writer has no integers
 
 
 def dumps(value: Any) -> bytes:
@@ -32,9 +33,8 @@ def _default(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, int):
-        return float(value)  # beyond 64 bits: JSON has no such integers
+        is_whole = value == value.to_integral_value() and abs(value) < _LARGEST
+        return int(value) if is_whole else float(value)
     if isinstance(value, frozenset | set):
         return sorted(value)
     return str(value)

@@ -21,7 +21,9 @@ _LONGEST_ABBREVIATION = 3
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """Draw a Material Symbol that says nothing to a screen reader: words stand beside it."""
-    return format_html('<span class="material-symbols-outlined icon {}" aria-hidden="true">{}</span>', css, name)
+    return format_html(
+        '<span class="material-symbols-outlined icon {}" aria-hidden="true">{}</span>', css, name
+    )
 
 
 @register.inclusion_tag("board/parts/chip.html")
@@ -50,7 +52,7 @@ def ago(moment: datetime | None) -> dict[str, Any]:
 
 @register.inclusion_tag("board/parts/time.html")
 def elapsed(start: datetime | None, end: datetime | None = None) -> dict[str, Any]:
-    """Draw how long something took, or has been going on when `end` is missing; then it counts on by itself."""
+    """Draw how long something took; without `end`, how long it has been going on, counting by itself."""
     if start is None:
         return {"moment": None}
     taken = (end or clock.now()) - start

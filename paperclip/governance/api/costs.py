@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from paperclip.companies.api.base import CompanyView
-from paperclip.core.api.fields import MAX_BIG_INT, Enum, Int, Moment, Text, Uuid
+from paperclip.core.api.fields import Enum, Int, Moment, Text, Uuid
 from paperclip.core.api.inputs import Input
 from paperclip.core.api.outputs import ModelOutput, Output
 from paperclip.core.api.schema import operation, query
@@ -19,6 +19,8 @@ from paperclip.governance import costs
 from paperclip.governance.choices import BillingType
 from paperclip.governance.models import CostEvent
 
+# Of cents or tokens in one event: sums of any number of them that can be stored stay within 64 bits.
+MOST = 2**40
 RANGE = [query("from", text="First moment."), query("to", text="Last moment, included.")]
 
 
@@ -47,10 +49,10 @@ class CostEventInput(Input):
     biller = Text(min_length=1, max_length=200, required=False)
     billing_type = Enum(choices=BillingType.choices, required=False)
     model = Text(min_length=1, max_length=200)
-    input_tokens = Int(required=False, min_value=0, max_value=MAX_BIG_INT)
-    cached_input_tokens = Int(required=False, min_value=0, max_value=MAX_BIG_INT)
-    output_tokens = Int(required=False, min_value=0, max_value=MAX_BIG_INT)
-    cost_cents = Int(min_value=0, max_value=MAX_BIG_INT)
+    input_tokens = Int(required=False, min_value=0, max_value=MOST)
+    cached_input_tokens = Int(required=False, min_value=0, max_value=MOST)
+    output_tokens = Int(required=False, min_value=0, max_value=MOST)
+    cost_cents = Int(min_value=0, max_value=MOST)
     occurred_at = Moment()
 
 

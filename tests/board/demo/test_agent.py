@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -221,6 +222,7 @@ def test_a_person_who_speaks_on_a_finished_part_gets_it_measured_again(office):
     office.say(size, "I have added a file.")
     (run,) = office.until_quiet()[:1]
     assert run.status == "succeeded", run.stderr_excerpt
+    assert "Somebody said: I have added a file." in run.stdout_excerpt
     document = office.document(size, "size")
     assert document.latest_revision_number == 2
     assert "| files counted | 8 |" in document.latest_body
@@ -308,9 +310,12 @@ def test_an_agent_leaves_the_issues_of_others_alone(office):
 def test_the_program_needs_nothing_but_the_standard_library(tmp_path):
     """Started without the site packages and outside of a run, it says what it is."""
     done = subprocess.run(
-        ["python3", "-I", "-S", str(seed.PROGRAM), "lead"], cwd=tmp_path, env={"PATH": os.environ["PATH"]},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-I", "-S", str(seed.PROGRAM), "lead"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("the control plane starts this program, as an agent")
     assert "PAPERCLIP_API_KEY" in done.stderr

@@ -122,59 +122,6 @@ def test_deleting_keeps_history(cast, stopped):
     assert "Manager" not in names
 
 
-@pytest.mark.parametrize("status", ["paused", "pending_approval", "terminated"])
-def test_run_never_overwrites_a_stopped_agent(cast, status):
-    """C-62, CW-28"""
-    Agent.objects.filter(pk=cast.peer.pk).update(status=status)
-    now = clock.now()
-    assert agents.run_started(agent_id=cast.peer.id, now=now) is False
-    assert agents.run_ended(agent_id=cast.peer.id, failed=True, others_running=False, now=now) is False
-    assert Agent.objects.get(pk=cast.peer.pk).status == status
-
-
-@pytest.mark.parametrize(
-    ("failed", "others", "wanted"),
-    [
-        pytest.param(False, False, "idle", id="C-62 last run succeeded"),
-        pytest.param(True, False, "error", id="C-62 last run failed"),
-        pytest.param(True, True, "running", id="C-62 another still runs"),
-    ],
-)
-def test_end_of_a_run_shows_on_its_agent(cast, failed, others, wanted):
-    now = clock.now()
-    assert agents.run_started(agent_id=cast.peer.id, now=now)
-    assert Agent.objects.get(pk=cast.peer.pk).status == "running"
-    agents.run_ended(agent_id=cast.peer.id, failed=failed, others_running=others, now=now)
-    assert Agent.objects.get(pk=cast.peer.pk).status == wanted
-
-
-@pytest.mark.django_db(transaction=True)
-def test_pause_and_start_of_a_run_at_once_end_paused():
-    """CW-28: whichever comes first, a paused agent stays paused."""
-    cast = standing.make()
-    for _ in range(10):
-        Agent.objects.filter(pk=cast.peer.pk).update(status="idle")
-        start = threading.Barrier(2)
-
-        def pause(start=start):
-            start.wait()
-            call(cast.as_owner, cast.peer, "pause")
-            connection.close()
-
-        def run(start=start):
-            start.wait()
-            agents.run_started(agent_id=cast.peer.id, now=clock.now())
-            agents.run_ended(agent_id=cast.peer.id, failed=False, others_running=False, now=clock.now())
-            connection.close()
-
-        threads = [threading.Thread(target=pause), threading.Thread(target=run)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert Agent.objects.get(pk=cast.peer.pk).status == "paused"
-
-
 @pytest.mark.django_db(transaction=True)
 def test_only_one_of_many_approves():
     cast = standing.make()

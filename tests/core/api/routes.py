@@ -87,7 +87,7 @@ def example(schema: dict[str, Any]) -> Any:
         case "boolean":
             return True
         case "array":
-            return []
+            return [example(schema["items"])] * schema.get("minItems", 0)
         case "object":
             wanted = schema.get("required", [])
             return {name: example(inner) for name, inner in schema.get("properties", {}).items() if name in wanted}

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from paperclip.companies.choices import MemberRole
 from tests import factories
@@ -168,14 +169,17 @@ def test_bad_value_of_a_field_is_refused_by_its_name(scene, route):
         if schema is None:
             continue
         sound = routes.example(schema)
+        with transaction.atomic():
+            is_sound = send(scene.as_owner, method, path, json.dumps(sound).encode()).status_code != 400
+            transaction.set_rollback(True)
         for field in schema.get("properties", {}):
             for name, value in BAD_VALUES.items():
                 body = json.dumps(sound | {field: value}).encode()
                 answer = send(scene.as_owner, method, path, body)
                 what = f"{method} {path} {field} ({name})"
                 require_clean(answer, what)
-                faults = json.loads(answer.content or b"{}") if answer.status_code == 400 else {}
-                if isinstance(faults, dict) and faults.get("error") == "Validation error" and sound:
+                faults = json.loads(answer.content) if answer.status_code == 400 else {}
+                if is_sound and faults.get("error") == "Validation error":
                     named = [issue["path"][:1] for issue in faults["details"]]
                     assert [field] in named or [] in named, f"{what}: {faults}"
 

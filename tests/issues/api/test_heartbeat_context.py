@@ -10,7 +10,7 @@ from tests import factories
 ISSUE_KEYS = {
     "id", "identifier", "title", "description", "status", "workMode", "blockerAttention", "productivityReview",
     "scheduledRetry", "priority", "projectId", "goalId", "parentId", "blockedBy", "blocks", "assigneeAgentId",
-    "assigneeUserId", "originKind", "originId", "updatedAt", "companyId",
+    "assigneeUserId", "originKind", "originId", "updatedAt",
 }  # fmt: skip
 
 

@@ -153,11 +153,17 @@ def _headline(history: History) -> str:
     busiest = sum(amount for _, amount in history.touches.most_common(10))
     people = markdown.count(len(history.authors), "contributor")
     return (
-        f"{markdown.count(history.commits, 'commit')} by {people} between {history.oldest:%Y-%m-%d}"
-        f" and {history.newest:%Y-%m-%d}; {markdown.code(path)} changed most often,"
+        f"{markdown.count(history.commits, 'commit')} by {people} {_span(history.oldest, history.newest)};"
+        f" {markdown.code(path)} changed most often,"
         f" {markdown.count(times, 'time')}."
         f" The ten busiest files took {markdown.share(busiest, history.touches.total())} of all changes."
     )
+
+
+def _span(oldest: datetime, newest: datetime) -> str:
+    if oldest.date() == newest.date():
+        return f"on {newest:%Y-%m-%d}"
+    return f"between {oldest:%Y-%m-%d} and {newest:%Y-%m-%d}"
 
 
 def _sections(history: History, present: set[str]) -> list[str]:

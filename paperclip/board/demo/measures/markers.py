@@ -13,7 +13,7 @@ from paperclip.board.demo.voice import Voice
 
 WORDS = ("TODO", "FIXME", "HACK", "XXX")
 _WORD = re.compile(
-    rb"(TODO|FIXME|HACK|XXX)\b(?=[:(\s]|$)(?:\([^)\n]{0,40}\))?[:\s-]*([^\n]{0,200})", re.MULTILINE
+    rb"(TODO|FIXME|HACK|XXX)\b(?=[:(\s]|$)(?:\([^)\n]{0,40}\))?[: \t-]*([^\n]{0,200})", re.MULTILINE
 )
 # Only what a comment says counts: the same word in a string or a name is no promise.
 _IN_COMMENT = re.compile(rb"(?:(?:^|[\s;,{}])(?:#|//|/\*|<!--|--)|^[ \t]*[*;%]+)[^\"'`]{0,40}(?<!\w)$")

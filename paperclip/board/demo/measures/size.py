@@ -34,7 +34,8 @@ def measure(surveyed: Survey, say: Voice) -> Findings:
     say(f"{markdown.count(texts.read, 'text file')} read: {total:,} lines in {len(by_language)} languages")
     return Findings(
         headline=(
-            f"The repository holds {markdown.count(len(surveyed.files), 'file')} and {total:,} lines of text,"
+            f"The repository holds {'more than ' if surveyed.is_cut_short else ''}"
+            f"{markdown.count(len(surveyed.files), 'file')} and {total:,} lines of text,"
             f" {markdown.size(surveyed.size)} in all; {largest} is the main language."
         ),
         figures={

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from issues.api.listing import IssueRowOut
+from issues.models import Issue
+from paperclip.core import clock
+from tests import factories
+
+OPTIONAL = {"blockedBy", "myLastTouchAt", "lastExternalCommentAt", "isUnreadForMe"}
+
+
+@pytest.fixture
+def path(cast):
+    return f"/api/companies/{cast.company.id}/issues"
+
+
+def titles(caller, path, **query):
+    answer = caller.get(path, query)
+    assert answer.status_code == 200, answer.content
+    return [row["title"] for row in answer.json()]
+
+
+def test_row_has_the_contracts_shape(cast, path):
+    issue = factories.issue(cast.company, status="in_progress", assignee_agent=cast.engineer, execution_state={"a": 1})
+    run = factories.run(cast.engineer, issue=issue, invocation_source="assignment", trigger_detail="system")
+    Issue.objects.filter(pk=issue.pk).update(execution_run=run)
+
+    (row,) = cast.as_owner.get(path).json()
+
+    assert set(row) == set(IssueRowOut().fields) - OPTIONAL
+    assert (row["executionPolicy"], row["executionState"], row["executionWorkspaceSettings"]) == (None, None, None)
+    assert row["blockerAttention"]["state"] == "none"
+    assert row["activeRun"] == {
+        "id": str(run.pk), "status": "running", "agentId": str(cast.engineer.id), "invocationSource": "assignment",
+        "triggerDetail": "system", "startedAt": clock.iso(run.started_at), "finishedAt": None,
+        "createdAt": clock.iso(run.created_at),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "shown"), [("queued", True), ("scheduled_retry", False), ("failed", False)])
+def test_active_run_is_queued_or_running(cast, path, status, shown):
+    """I-147."""
+    due = {"scheduled_retry_at": clock.now()} if status == "scheduled_retry" else {}
+    factories.issue(cast.company, execution_run=factories.run(cast.engineer, status=status, **due))
+
+    assert (cast.as_owner.get(path).json()[0]["activeRun"] is not None) == shown
+
+
+def test_description_is_cut_at_1200_characters(cast, path):
+    """IC-109: characters, not bytes."""
+    factories.issue(cast.company, description="x" * 1199 + "\u2014" + "more")
+
+    shown = cast.as_owner.get(path).json()[0]["description"]
+
+    assert (len(shown), shown[-1]) == (1200, "\u2014")
+
+
+def test_order_is_priority_then_activity(cast, path):
+    """I-146."""
+    now = clock.now()
+    for title, priority, minutes in (
+        ("low", "low", 0), ("old high", "high", 9), ("new high", "high", 1), ("medium", "medium", 0),
+        ("critical", "critical", 99),
+    ):  # fmt: skip
+        at = now - timedelta(minutes=minutes)
+        factories.issue(cast.company, title=title, priority=priority, last_activity_at=at, updated_at=at)
+
+    assert titles(cast.as_owner, path) == ["critical", "new high", "old high", "medium", "low"]
+
+
+def test_last_activity_moves_with_comments_and_not_with_reading(cast, path):
+    """IC-111, I-148."""
+    issue = factories.issue(cast.company)
+
+    def last():
+        return cast.as_owner.get(path).json()[0]["lastActivityAt"]
+
+    before = last()
+    cast.as_owner.post(f"/api/issues/{issue.pk}/read")
+    cast.as_owner.post(f"/api/issues/{issue.pk}/inbox-archive")
+    assert last() == before
+    cast.as_owner.post(f"/api/issues/{issue.pk}/comments", {"body": "x"})
+    commented = last()
+    assert commented > before
+    cast.as_owner.put(f"/api/issues/{issue.pk}/documents/plan", {"format": "markdown", "body": "x"})
+    assert last() > commented
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param({}, "abcdefg", id="I-144 all"),
+        pytest.param({"status": "todo"}, "abcdf", id="I-144 status"),
+        pytest.param({"status": "done, blocked"}, "eg", id="I-144 statuses"),
+        pytest.param({"status": "todo,unheard-of"}, "abcdf", id="I-144 unknown words match nothing"),
+        pytest.param({"assigneeAgentId": "engineer"}, "ae", id="I-144 assignee"),
+        pytest.param({"assigneeAgentId": "null"}, "bcdfg", id="IL-6 without an agent"),
+        pytest.param({"assigneeUserId": "owner"}, "b", id="I-144 person"),
+        pytest.param({"assigneeUserId": "me"}, "b", id="I-144 me"),
+        pytest.param({"projectId": "project"}, "c", id="I-144 project"),
+        pytest.param({"workspaceId": "workspace"}, "c", id="I-144 workspace"),
+        pytest.param({"parentId": "a"}, "d", id="I-144 parent"),
+        pytest.param({"descendantOf": "a"}, "de", id="I-144 all depths, without the root"),
+        pytest.param({"labelId": "label"}, "f", id="I-144 label"),
+        pytest.param({"originKind": "routine_execution"}, "g", id="I-144 origin"),
+        pytest.param({"originKindPrefix": "routine_"}, "g", id="I-144 origin prefix"),
+        pytest.param({"originId": "r1"}, "g", id="I-144 origin id"),
+        pytest.param({"excludeRoutineExecutions": "true"}, "abcdef", id="I-144 without routines"),
+        pytest.param(
+            {"excludeRoutineExecutions": "true", "originKind": "routine_execution"}, "g", id="I-144 asked for wins"
+        ),
+        pytest.param({"status": "todo", "assigneeAgentId": "engineer"}, "a", id="I-144 all must hold"),
+        pytest.param({"projectId": str(uuid4())}, "", id="I-144 unknown id"),
+        pytest.param({"assigneeUserId": "nobody"}, "", id="I-144 unknown person"),
+        pytest.param({"limit": "2", "offset": "0"}, None, id="I-145 page"),
+    ],
+)
+def test_filters(cast, path, query, expected):
+    project = factories.project(cast.company)
+    workspace = project.workspaces.create(company=cast.company, name="code")
+    a = factories.issue(cast.company, title="a", assignee_agent=cast.engineer)
+    factories.issue(cast.company, title="b", assignee_user=cast.owner)
+    factories.issue(cast.company, title="c", project=project, project_workspace=workspace)
+    d = factories.issue(cast.company, title="d", parent=a)
+    factories.issue(cast.company, title="e", parent=d, status="done", assignee_agent=cast.engineer)
+    f = factories.issue(cast.company, title="f")
+    factories.issue(cast.company, title="g", status="blocked", origin_kind="routine_execution", origin_id="r1")
+    factories.issue(cast.company, title="hidden", hidden_at=clock.now())
+    factories.issue(cast.elsewhere, title="foreign")
+    label = cast.company.labels.create(name="label", color="#000000")
+    f.label_links.create(label=label, company=cast.company)
+    known = {
+        "engineer": cast.engineer.id, "owner": cast.owner.id, "project": project.id, "workspace": workspace.id,
+        "a": a.id, "label": label.id,
+    }  # fmt: skip
+    sent = {name: str(known.get(value, value)) for name, value in query.items()}
+
+    found = titles(cast.as_owner, path, **sent)
+
+    if expected is None:
+        assert len(found) == 2
+    else:
+        assert "".join(sorted(found)) == expected
+
+
+def test_participants(cast, path):
+    """I-144: maker, assignee, commenter, or named in the log."""
+    factories.issue(cast.company, title="made", created_by_agent=cast.engineer)
+    factories.issue(cast.company, title="has", assignee_agent=cast.engineer)
+    factories.comment(factories.issue(cast.company, title="said"), author_agent=cast.engineer)
+    edited = factories.issue(cast.company, title="edited")
+    cast.as_agent(cast.engineer).patch(f"/api/issues/{edited.pk}", {"priority": "high"})
+    factories.issue(cast.company, title="foreign to it")
+
+    found = titles(cast.as_owner, path, participantAgentId=str(cast.engineer.id))
+
+    assert sorted(found) == ["edited", "has", "made", "said"]
+
+
+def test_plugin_operations_are_shown_on_request(cast, path):
+    """IC-110."""
+    project = factories.project(cast.company)
+    factories.issue(cast.company, title="op", origin_kind="plugin:x:operation", origin_id="1", project=project)
+    factories.issue(cast.company, title="sub", origin_kind="plugin:x:operation:sync")
+    factories.issue(cast.company, title="note", origin_kind="plugin:x:operations")
+
+    assert titles(cast.as_owner, path) == ["note"]
+    assert sorted(titles(cast.as_owner, path, includePluginOperations="1")) == ["note", "op", "sub"]
+    assert titles(cast.as_owner, path, projectId=str(project.pk)) == ["op"]
+    assert titles(cast.as_owner, path, originKind="plugin:x:operation:sync") == ["sub"]
+    assert titles(cast.as_owner, path, originId="1") == ["op"]
+
+
+def test_words_are_ranked(cast, path):
+    """I-146, IC-108."""
+    prefix = cast.company.issue_prefix
+    texts = {
+        "in description": {"description": "about Widget things"},
+        "in comment": {},
+        "the widget": {},
+        "Widget first": {},
+    }
+    for title, fields in texts.items():
+        issue = factories.issue(cast.company, title=title, **fields)
+        if title == "in comment":
+            factories.comment(issue, "see the wIDGet")
+    factories.issue(cast.company, title="unrelated", priority="critical")
+
+    assert titles(cast.as_owner, path, q="widget") == ["Widget first", "the widget", "in comment", "in description"]
+    number = Issue.objects.get(title="unrelated").issue_number
+    assert titles(cast.as_owner, path, q=f"{prefix.lower()}-{number}") == ["unrelated"]
+
+
+@pytest.mark.parametrize("term", ["100%", "a_b", "c:\\d", "'; --", '"'])
+def test_wildcards_are_letters(cast, path, term):
+    """IC-112."""
+    factories.issue(cast.company, title=f"has {term} in it")
+    factories.issue(cast.company, title="has 100 a-b cd in it")
+
+    assert titles(cast.as_owner, path, q=term) == [f"has {term} in it"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        pytest.param({"limit": "0"}, 400, id="I-145 zero"),
+        pytest.param({"limit": "-1"}, 400, id="I-145 negative"),
+        pytest.param({"limit": "1.5"}, 400, id="I-145 fraction"),
+        pytest.param({"limit": "ten"}, 400, id="I-145 words"),
+        pytest.param({"limit": ""}, 400, id="I-145 empty"),
+        pytest.param({"limit": "\u0663"}, 400, id="I-145 foreign digits"),
+        pytest.param({"limit": "9" * 30}, 200, id="I-145 larger clamps"),
+        pytest.param({"limit": "1001"}, 200, id="I-145 clamps"),
+        pytest.param({"offset": "-1"}, 400, id="I-145 offset"),
+        pytest.param({"offset": "9" * 30}, 200, id="I-145 far offset"),
+        pytest.param({"status": "open"}, 400, id="I-144 no known status"),
+        pytest.param({"projectId": "x"}, 400, id="IW-3 malformed project"),
+        pytest.param({"labelId": "x"}, 400, id="IW-3 malformed label"),
+        pytest.param({"descendantOf": "x"}, 400, id="IW-3 malformed root"),
+        pytest.param({"assigneeAgentId": "x"}, 422, id="IL-6 malformed agent"),
+        pytest.param({"unknown": "x"}, 200, id="I-2 unknown keys"),
+    ],
+)
+def test_malformed_queries(cast, path, query, status):
+    assert cast.as_owner.get(path, query).status_code == status
+
+
+def test_pages_follow_each_other(cast, path):
+    for number in range(7):
+        factories.issue(cast.company, title=str(number))
+
+    everything = titles(cast.as_owner, path)
+    paged = [title for offset in (0, 3, 6) for title in titles(cast.as_owner, path, limit=3, offset=offset)]
+
+    assert paged == everything
+    assert len(everything) == 7
+
+
+@pytest.mark.parametrize("name", ["assigneeUserId", "touchedByUserId", "inboxArchivedByUserId", "unreadForUserId"])
+def test_me_is_a_person(cast, path, name):
+    """I-144."""
+    assert cast.as_agent(cast.engineer).get(path, {name: "me"}).status_code == 403
+    assert cast.as_owner.get(path, {name: "me"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("as_owner", 200), ("as_viewer", 200), ("as_outsider", 403), ("as_foreign_agent", 403), ("as_nobody", 401)],
+)
+def test_who_may_list(cast, path, who, status):
+    assert getattr(cast, who).get(path).status_code == status
+
+
+def test_company_is_needed(cast):
+    """I-158."""
+    assert cast.as_owner.get("/api/issues").status_code == 400
+    assert cast.as_owner.get("/api/companies/nonsense/issues").status_code == 403
+
+
+# --- What a person has seen ------------------------------------------------------------------------------
+
+
+def test_touched_and_unread(cast, path):
+    """IC-107, I-149."""
+    made = factories.issue(cast.company, title="made", created_by_user=cast.operator)
+    factories.issue(cast.company, title="foreign")
+    caller = cast.as_operator
+
+    assert titles(caller, path, touchedByUserId="me") == ["made"]
+    assert titles(caller, path, unreadForUserId="me") == []
+    cast.as_owner.post(f"/api/issues/{made.pk}/comments", {"body": "news"})
+    assert titles(caller, path, unreadForUserId="me") == ["made"]
+    (row,) = caller.get(path, {"touchedByUserId": "me"}).json()
+    assert (row["isUnreadForMe"], row["lastExternalCommentAt"] is None, row["myLastTouchAt"] is None) == (
+        True, False, False
+    )  # fmt: skip
+
+    caller.post(f"/api/issues/{made.pk}/read")
+    assert titles(caller, path, unreadForUserId="me") == []
+    cast.as_owner.post(f"/api/issues/{made.pk}/comments", {"body": "more"})
+    assert titles(caller, path, unreadForUserId="me") == ["made"]
+    caller.delete(f"/api/issues/{made.pk}/read")
+    caller.post(f"/api/issues/{made.pk}/comments", {"body": "seen"})
+    assert titles(caller, path, unreadForUserId="me") == []
+
+
+def test_assignee_sees_what_is_new(cast, path):
+    """IW-37."""
+    issue = factories.issue(cast.company, title="mine", assignee_user=cast.operator)
+    cast.as_owner.post(f"/api/issues/{issue.pk}/comments", {"body": "please"})
+
+    assert titles(cast.as_operator, path, unreadForUserId="me") == ["mine"]
+
+
+def test_archived_issues_come_back_with_news(cast, path):
+    """IC-106, I-150."""
+    issue = factories.issue(cast.company, title="mine", created_by_user=cast.operator)
+    caller = cast.as_operator
+
+    def inbox():
+        return titles(caller, path, inboxArchivedByUserId="me")
+
+    assert inbox() == ["mine"]
+    caller.post(f"/api/issues/{issue.pk}/inbox-archive")
+    assert inbox() == []
+    cast.as_owner.post(f"/api/issues/{issue.pk}/comments", {"body": "news"})
+    assert inbox() == ["mine"]
+    caller.post(f"/api/issues/{issue.pk}/inbox-archive")
+    assert inbox() == []
+    cast.as_owner.patch(f"/api/issues/{issue.pk}", {"priority": "high"})
+    assert inbox() == ["mine"]
+    caller.post(f"/api/issues/{issue.pk}/inbox-archive")
+    caller.delete(f"/api/issues/{issue.pk}/inbox-archive")
+    assert inbox() == ["mine"]
+
+
+# --- Cost ------------------------------------------------------------------------------------------------
+
+
+def test_queries_do_not_grow_with_rows(cast, path, django_assert_num_queries):
+    label = cast.company.labels.create(name="label", color="#000000")
+    caller = cast.as_owner
+
+    def fill(count):
+        for _ in range(count):
+            issue = factories.issue(cast.company, status="blocked", execution_run=factories.run(cast.engineer))
+            issue.label_links.create(label=label, company=cast.company)
+            factories.comment(issue)
+            factories.blocks(factories.issue(cast.company), issue)
+
+    query = {"includeBlockedBy": "1", "touchedByUserId": str(cast.owner.id)}
+    for count in (1, 12):
+        fill(count)
+        Issue.objects.update(created_by_user=cast.owner)
+        with django_assert_num_queries(11):
+            caller.get(path, query)
+
+
+def test_blockers_are_listed_on_request(cast, path):
+    issue = factories.issue(cast.company, title="waits")
+    factories.blocks(factories.issue(cast.company, title="first"), issue)
+
+    rows = {row["title"]: row for row in cast.as_owner.get(path, {"includeBlockedBy": "true"}).json()}
+
+    assert [entry["title"] for entry in rows["waits"]["blockedBy"]] == ["first"]
+    assert rows["first"]["blockedBy"] == []
+    assert "terminalBlockers" not in rows["waits"]["blockedBy"][0]
