@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from issues import assignment, authority, blockers, locks, statuses, trail, wakes
+from issues import assignment, authority, blockers, locks, origins, statuses, trail, wakes
 from issues.choices import CLOSED, RUN_OVER, IssueStatus
 from issues.models import Issue
 from paperclip.companies import actors, auth
@@ -174,6 +174,7 @@ def stamp_execution(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime
         issue = Issue.objects.select_for_update(no_key=True).filter(pk=issue_id, assignee_agent=agent).first()
         if issue is None or not _lock_is_free_for(issue, run_id):
             return False
+        origins.make_way(issue)
         _write(issue, None, **_locked_by(run_id, agent, now))
     return True
 
@@ -231,6 +232,8 @@ def _take(issue: Issue, agent: Agent, run_id: UUID | None, expected: Sequence[st
     rows = Issue.objects.filter(Q(pk=issue.pk, status__in=list(expected)) & takers & lock_free)
     started = statuses.stamps(IssueStatus.IN_PROGRESS, now=now, started_at=issue.started_at)
     owner = _owned_by(run_id, agent, now) if run_id else dict(UNOWNED)
+    if run_id:
+        origins.make_way(issue)
     values = {"assignee_agent_id": agent.id, "assignee_user_id": None, "updated_at": now} | started | owner
     if not rows.update(**values):
         return False
@@ -250,6 +253,7 @@ def _adopt(issue: Issue, agent: Agent, run_id: UUID | None, now: datetime) -> bo
         return False
     rows = Issue.objects.filter(pk=issue.pk, checkout_run_id=issue.checkout_run_id, execution_run_id=issue.execution_run_id)
     values = {"updated_at": now, **_owned_by(run_id, agent, now)}
+    origins.make_way(issue)
     if not rows.update(**values):
         return False
     _reflect(issue, values)

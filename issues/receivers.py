@@ -1,4 +1,7 @@
-"""What the issues floor does on news from lower floors. Inside the transaction of the cause; own rows only."""
+"""What the issues floor does on news from lower floors.
+
+Inside the transaction of the cause; own rows only.
+"""
 
 from __future__ import annotations
 

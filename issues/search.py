@@ -191,6 +191,8 @@ def _issues(company_id: UUID, query: Query, scope: str, *, enough: int) -> list[
     for issue_id, identifier, title, status, updated_at, covered, described in _rows(_MATCHES, params):
         match = Match(issue_id, identifier, title, status, updated_at, set(covered), described)
         match.comment_id, match.document_key = comments.get(issue_id), documents.get(issue_id)
+        if match.comment_id or match.document_key:  # they hold the whole phrase, so every word of it
+            match.covered |= set(query.tokens)
         matches.append(match)
     if with_texts and query.may_be_fuzzy and len(matches) < enough:
         matches += _misspelt(company_id, query, known={match.issue_id for match in matches})

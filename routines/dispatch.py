@@ -195,9 +195,6 @@ def _stands_against(routine: Routine, order: Order) -> str | None:
 
 
 def _fields(routine: Routine, run: RoutineRun, order: Order, now: datetime) -> Fields:
-    mark = run.dispatch_fingerprint or executions.UNMARKED
-    if routine.concurrency_policy == ConcurrencyPolicy.ALWAYS_ENQUEUE:
-        mark = executions.side_by_side(mark, run.pk)
     return Fields(
         title=templates.render(routine.title, now=now),
         description=templates.render(routine.description, now=now)
@@ -212,7 +209,7 @@ def _fields(routine: Routine, run: RoutineRun, order: Order, now: datetime) -> F
         origin_kind=OriginKind.ROUTINE_EXECUTION,
         origin_id=str(routine.pk),
         origin_run_id=str(run.pk),
-        origin_fingerprint=mark,
+        origin_fingerprint=run.dispatch_fingerprint or executions.UNMARKED,
     )
 
 

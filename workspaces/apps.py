@@ -5,3 +5,10 @@ from django.apps import AppConfig
 
 class WorkspacesConfig(AppConfig):
     name = "workspaces"
+
+    def ready(self) -> None:
+        from paperclip.companies import projects
+        from workspaces import receivers as receivers  # connects the signals
+        from workspaces import shapes
+
+        projects.extend(shapes.of_projects)

@@ -105,7 +105,7 @@ class IssueForm(BoardForm):
         """Offer the company's agents, people, projects and goals."""
         company_id = self.scope.company_id
         goals = Goal.objects.filter(company_id=company_id).order_by("created_at").values_list("pk", "title")
-        self.initial |= {"status": IssueStatus.TODO, "priority": IssuePriority.MEDIUM, **self.initial}
+        self.initial = {"status": IssueStatus.TODO, "priority": IssuePriority.MEDIUM, **self.initial}
         self.set_choices("status", status_choices())
         self.set_choices("assignee", assignee_choices(company_id))
         self.set_choices("project", project_choices(company_id))

@@ -17,7 +17,7 @@ from issues.choices import CLOSED, IssueStatus
 from issues.models import Issue, Relation
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
-from paperclip.core.templatetags.board import distance, duration
+from paperclip.core.templatetags.board import distance, roughly
 
 # Statuses under which somebody or something is expected to move the issue.
 _MOVING = (IssueStatus.TODO, IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW, IssueStatus.BLOCKED)
@@ -115,7 +115,7 @@ def decide_reason(facts: Facts, *, now: datetime) -> Reason:
 def _of_live_run(run: Run, agent_name: str | None, *, now: datetime) -> Reason:
     name = agent_name or "An agent"
     if run.status == RunStatus.RUNNING:
-        taken = duration(now - run.started_at) if run.started_at else "just now"
+        taken = roughly(now - run.started_at) if run.started_at else "a moment"
         return Reason(f"{name} has been at work for {taken}")
     if run.status == RunStatus.SCHEDULED_RETRY and run.scheduled_retry_at is not None:
         why = (run.scheduled_retry_reason or "the last run failed").replace("_", " ")

@@ -1,7 +1,7 @@
 """An agent's adapter and runtime configuration: how changes merge, and what an agent may not write itself.
 
-What the host executes is the board's to decide: an agent that could edit its own command, or a command that runs
-before its work, would run programs of its choice (C-56, CW-10).
+What the host executes is the board's to decide: an agent that could edit its own command, or a command that
+runs before its work, would run programs of its choice (C-56, CW-10).
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from paperclip.core.errors import Forbidden, Invalid, Unprocessable
 Config = dict[str, Any]
 
 INSTRUCTION_KEYS = (
-    "instructionsBundleMode", "instructionsRootPath", "instructionsEntryFile", "instructionsFilePath", "agentsMdPath",
+    "instructionsBundleMode", "instructionsRootPath", "instructionsEntryFile", "instructionsFilePath",
+    "agentsMdPath",
 )  # fmt: skip
 # Kept when the adapter type changes and the new configuration does not name them (C-56).
 _CARRIED_KEYS = (
-    "env", "cwd", "timeoutSec", "graceSec", "promptTemplate", "bootstrapPromptTemplate", *INSTRUCTION_KEYS
+    "env", "cwd", "timeoutSec", "graceSec", "promptTemplate", "bootstrapPromptTemplate", *INSTRUCTION_KEYS,
 )  # fmt: skip
 _HOST_COMMANDS = ("provisionCommand", "teardownCommand")
-# What decides which program runs, where, with what environment and behind which guard; or which host is called.
+# What decides which program runs, where, with what environment and behind which guard; or which host is
+# called.
 _OWN_HOST_KEYS = (
     "command", "args", "extraArgs", "cwd", "env", "addDirs", "url", "method", "headers", "workspaceStrategy",
-    "workspaceRuntime", "dangerouslySkipPermissions", "dangerouslyBypassApprovalsAndSandbox", "dangerouslyBypassSandbox",
+    "workspaceRuntime", "dangerouslySkipPermissions", "dangerouslyBypassApprovalsAndSandbox",
+    "dangerouslyBypassSandbox",
 )  # fmt: skip
 _PROFILE_KEYS = frozenset({"enabled", "label", "adapterConfig"})
 
@@ -39,7 +42,10 @@ def require_known_type(adapter_type: str) -> None:
 
 
 def checked(config: Mapping[str, Any], *path: str | int) -> Config:
-    """Return an adapter configuration with its environment in object form. Raises Invalid or Unprocessable."""
+    """Return an adapter configuration with its environment in object form.
+
+    Raises Invalid or Unprocessable.
+    """
     checked_config = dict(config)
     if "env" in checked_config:
         checked_config["env"] = bindings.normalized(checked_config["env"], *path, "env")
@@ -51,9 +57,10 @@ def checked(config: Mapping[str, Any], *path: str | int) -> Config:
 
 
 def checked_runtime(config: Mapping[str, Any], *, with_defaults: bool) -> Config:
-    """Return a runtime configuration; `with_defaults` fills what a new agent has: no timer, one run at a time.
+    """Return a runtime configuration; `with_defaults` fills in no timer and one run at a time.
 
-    Raises Invalid for a `heartbeat` that is no object and for unknown keys in `modelProfiles`, which is strict.
+    Raises Invalid for a `heartbeat` that is no object and for unknown keys in `modelProfiles`, which is
+    strict.
     """
     result = dict(config)
     heartbeat = result.get("heartbeat", {})
@@ -115,7 +122,7 @@ def holds_marker(value: Any) -> bool:
 
 
 def refuse_host_changes(*, before: tuple[Config, Config], after: tuple[Config, Config], own: bool) -> None:
-    """Raise Forbidden if an agent's write changes what is the board's: (adapter, runtime) configs before and after.
+    """Raise Forbidden if an agent's write changes what is the board's: (adapter, runtime) before and after.
 
     Instruction locations and workspace commands are closed to agents everywhere, also inside a model profile;
     `own` says that the agent writes its own row, whose program and environment are closed to it too.
@@ -136,7 +143,7 @@ def refuse_host_changes(*, before: tuple[Config, Config], after: tuple[Config, C
 
 
 def refuse_strategy_changes(before: Config, after: Config, path: str) -> None:
-    """Raise Forbidden if the `workspaceStrategy` of an object got another host-executed command (C-56, C-67)."""
+    """Raise Forbidden if the `workspaceStrategy` of an object got another host command (C-56, C-67)."""
     _refuse_changes(
         f"{path}.workspaceStrategy", _strategy(before), _strategy(after), _HOST_COMMANDS,
         "Agent keys cannot modify host-executed workspace commands ({}).",

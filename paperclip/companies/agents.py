@@ -53,11 +53,12 @@ _SETTABLE = (AgentStatus.ACTIVE, AgentStatus.IDLE, AgentStatus.ERROR)
 def create(
     *, company: Company, fields: Mapping[str, Any], actor: Actor, now: datetime, pending: bool = False
 ) -> Agent:
-    """Take on an agent; `pending` when the board must agree first. Writes no activity: the caller names the deed.
+    """Take on an agent; `pending` when the board must agree first. The caller logs the deed.
 
-    `fields` by column name (`reports_to` an id, `permissions` `{"can_create_agents": bool}`). The name is made
-    unique by its shortname. The agent becomes a member that may assign tasks. Raises NotFound and Unprocessable for
-    the manager, Unprocessable for adapter type, environment and bindings, Forbidden for what agents may not set.
+    `fields` by column name (`reports_to` an id, `permissions` `{"can_create_agents": bool}`). The name is
+    made unique by its shortname. The agent becomes a member that may assign tasks. Raises NotFound and
+    Unprocessable for the manager, Unprocessable for adapter type, environment and bindings, Forbidden for
+    what agents may not set.
     """
     adapter_type = fields.get("adapter_type") or "process"
     adapter_config.require_known_type(adapter_type)
@@ -165,7 +166,10 @@ def update(
 
 
 def roll_back(*, agent: Agent, revision: AgentConfigRevision, actor: Actor, now: datetime) -> Agent:
-    """Bring back the configuration a revision led to (C-64). Raises Unprocessable when it cannot be brought back."""
+    """Bring back the configuration a revision led to (C-64).
+
+    Raises Unprocessable when it cannot be brought back.
+    """
     after = revision.after_config
     if adapter_config.holds_marker(after):
         raise Unprocessable("Cannot roll back a revision that contains redacted secret values")
@@ -259,7 +263,10 @@ def approve(*, agent: Agent, actor: Actor, now: datetime, source: str = "agent_d
 
 
 def terminate(*, agent: Agent, actor: Actor, now: datetime, action: str = "agent.terminated") -> Agent:
-    """Let an agent go for good: keys are revoked and runs cancelled, its history stays. May be repeated (C-58)."""
+    """Let an agent go for good: keys are revoked and runs cancelled, its history stays.
+
+    May be repeated (C-58).
+    """
     with transaction.atomic():
         Agent.objects.filter(pk=agent.pk).exclude(status=AgentStatus.TERMINATED).update(
             status=AgentStatus.TERMINATED, pause_reason=None, paused_at=None, updated_at=now

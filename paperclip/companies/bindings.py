@@ -1,4 +1,4 @@
-"""Environment bindings of agents and projects: what may be written, and the one form it is kept in (C-100)."""
+"""Environment bindings of agents and projects: what may be written, and the form it is kept in (C-100)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SHAPES = 'Expected a string, {"type":"plain","value"} or {"type":"secret_ref","
 def normalized(env: Any, *path: str | int) -> dict[str, Any]:
     """Return environment bindings in object form; `path` says where in the body they stand.
 
-    Raises Invalid for a wrong shape, Unprocessable for a bad name, the redaction marker as a value, or a secret
-    that does not exist.
+    Raises Invalid for a wrong shape, Unprocessable for a bad name, the redaction marker as a value, or a
+    secret that does not exist.
     """
     if not isinstance(env, Mapping):
         raise Invalid.at(*path, message="Expected object", code="invalid_type")

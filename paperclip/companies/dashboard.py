@@ -1,6 +1,7 @@
 """The dashboard and the sidebar's badges, gathered from every floor (C-98, C-99).
 
-Each floor registers the pieces it can count; the answer is made of them. A piece is a fixed number of queries.
+Each floor registers the pieces it can count; the answer is made of them. A piece is a fixed number of
+queries.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ _badges: dict[str, Badge] = {}
 def register(name: str, piece: Piece) -> None:
     """Add a piece: `piece(company_id, now)` returns the value shown under the wire name `name`.
 
-    Names of C-98: `agents` (this floor), `tasks` (issues), `costs`, `pendingApprovals`, `budgets` (governance),
-    `runActivity` (heartbeat).
+    Names of C-98: `agents` (this floor), `costs`, `pendingApprovals`, `budgets` (governance), `tasks`
+    (issues), `runActivity` (heartbeat).
     """
     _pieces[name] = piece
 
 
 def register_badge(name: str, badge: Badge) -> None:
-    """Add a count to the sidebar: `approvals`, `budgetAlerts` (governance), `failedRuns` (heartbeat), `joinRequests`."""
+    """Add a count to the sidebar: `approvals`, `budgetAlerts`, `failedRuns` or `joinRequests`."""
     _badges[name] = badge
 
 

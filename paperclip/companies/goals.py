@@ -26,7 +26,8 @@ def of_company(company_id: UUID) -> QuerySet[Goal]:
 def default_goal(company_id: UUID) -> Goal | None:
     """Return the goal that work without one serves (C-70).
 
-    The oldest active company goal without a parent, else any company goal without a parent, else any company goal.
+    The oldest active company goal without a parent, else any company goal without a parent, else any company
+    goal.
     """
     rank = Case(
         When(parent__isnull=True, status=GoalStatus.ACTIVE, then=Value(0)),
@@ -39,7 +40,10 @@ def default_goal(company_id: UUID) -> Goal | None:
 
 
 def create(*, company: Company, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Goal:
-    """Set a goal; `fields` by column name. Raises Unprocessable for a parent or owner the company does not have."""
+    """Set a goal; `fields` by column name.
+
+    Raises Unprocessable for a parent or owner the company does not have.
+    """
     with transaction.atomic():
         _require_references(company.id, fields)
         goal = Goal.objects.create(company=company, **_columns(fields), created_at=now, updated_at=now)
@@ -48,7 +52,10 @@ def create(*, company: Company, fields: Mapping[str, Any], actor: Actor, now: da
 
 
 def update(*, goal: Goal, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Goal:
-    """Change a goal; `fields` holds only what was sent. Raises Unprocessable, also for a circle of parents."""
+    """Change a goal; `fields` holds only what was sent.
+
+    Raises Unprocessable, also for a circle of parents.
+    """
     with transaction.atomic():
         if fields.get("parent_id") is not None:
             org.lock(goal.company_id)  # two moves that are each fine may make a circle together
@@ -61,7 +68,10 @@ def update(*, goal: Goal, fields: Mapping[str, Any], actor: Actor, now: datetime
 
 
 def delete(*, goal: Goal, actor: Actor, now: datetime) -> Goal:
-    """Delete a goal and return what it was. Work that served it serves none; its children become roots (CW-16)."""
+    """Delete a goal and return what it was.
+
+    Work that served it serves none; its children become roots (CW-16).
+    """
     rights.require_remover(actor, owner_agent_id=goal.owner_agent_id, what="goals")
     with transaction.atomic():
         _log(goal, "goal.deleted", actor, now, None)

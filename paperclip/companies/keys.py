@@ -44,7 +44,10 @@ def create(*, agent: Agent, name: str, actor: Actor, now: datetime) -> tuple[Age
 
 
 def revoke(*, agent: Agent, key_id: UUID | None, actor: Actor, now: datetime) -> AgentApiKey:
-    """End a key of `agent`; ending it again changes nothing. Raises NotFound for a key of another agent (B-14)."""
+    """End a key of `agent`; ending it again changes nothing.
+
+    Raises NotFound for a key of another agent (B-14).
+    """
     with transaction.atomic():
         key = (
             AgentApiKey.objects.select_for_update().filter(pk=key_id, agent_id=agent.pk).first()

@@ -49,8 +49,8 @@ def update(
 ) -> Company:
     """Change a company. `fields` holds only what was sent, by column name.
 
-    A status of `paused` or `archived` stops its running work (CW-34). What the company has spent is computed, so a
-    figure sent for it changes nothing. Raises NotFound for a logo that does not exist.
+    A status of `paused` or `archived` stops its running work (CW-34). What the company has spent is computed,
+    so a figure sent for it changes nothing. Raises NotFound for a logo that does not exist.
     """
     if fields.get("logo_asset_id") is not None:
         raise NotFound("Logo asset not found")
@@ -78,8 +78,8 @@ def archive(*, company: Company, actor: Actor, now: datetime) -> Company:
 def prefixes(name: str) -> Iterator[str]:
     """Yield the issue prefixes a company called `name` may take, best first (C-29).
 
-    The first three letters of the name, then those with `A`, `AA` and so on; past a length at which nobody could
-    read an issue's name any more, with a counter in letters.
+    The first three letters of the name, then those with `A`, `AA` and so on; past a length at which nobody
+    could read an issue's name any more, with a counter in letters.
     """
     base = re.sub(r"[^A-Z]", "", name.upper())[:3] or _NO_PREFIX
     yield base

@@ -116,8 +116,8 @@ def update(
 ) -> Member:
     """Change a person's role or status, and replace their grants when `grants` is given.
 
-    `grants` holds `permission_key` and `scope` of each. Raises Conflict when the company would be left without an
-    active owner (C-35).
+    `grants` holds `permission_key` and `scope` of each. Raises Conflict when the company would be left
+    without an active owner (C-35).
     """
     with transaction.atomic():
         # Two owners who demote each other must not both succeed: owners are counted under the company's lock.

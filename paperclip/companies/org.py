@@ -52,8 +52,8 @@ class Node:
 def lock(company_id: UUID) -> None:
     """Let one writer at a time change names and reporting lines of a company, until the transaction ends.
 
-    Two moves that are each fine may make a circle together, and two new agents may take the same shortname; no
-    constraint can see either. Rows that merely refer to the company are not held up.
+    Two moves that are each fine may make a circle together, and two new agents may take the same shortname;
+    no constraint can see either. Rows that merely refer to the company are not held up.
     """
     Company.objects.select_for_update(no_key=True).only("id").get(pk=company_id)
 

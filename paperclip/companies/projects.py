@@ -56,8 +56,8 @@ _NOT_COLUMNS = frozenset({"goal_id", "goal_ids", "workspace"})
 def extend(extender: Extender) -> None:
     """Register what a higher floor adds to projects.
 
-    `extender(projects)` returns, by project id, values for the wire names `workspaces`, `primaryWorkspace` and
-    `codebase`. It is called once per answer, so it can read for all projects at a time.
+    `extender(projects)` returns, by project id, values for the wire names `workspaces`, `primaryWorkspace`
+    and `codebase`. It is called once per answer, so it can read for all projects at a time.
     """
     if extender not in _extenders:
         _extenders.append(extender)
@@ -82,7 +82,8 @@ def create(*, company: Company, fields: Mapping[str, Any], actor: Actor, now: da
     """Start a project; `fields` by column name, with `goal_ids` (or the older `goal_id`) and `workspace`.
 
     The name is made unique by its shortname, the colour is the next of the palette unless given. Raises
-    Unprocessable for goals, lead or environment bindings that do not hold, Forbidden for what agents may not set.
+    Unprocessable for goals, lead or environment bindings that do not hold, Forbidden for what agents may not
+    set.
     """
     with transaction.atomic():
         org.lock(company.id)
@@ -153,7 +154,10 @@ def _columns(
 
 
 def _goal_ids(fields: Mapping[str, Any]) -> list[UUID] | None:
-    """Return the goals asked for, each once and in order; None when nothing was said. `goal_ids` is the truth."""
+    """Return the goals asked for, each once and in order; None when nothing was said.
+
+    `goal_ids` is the truth.
+    """
     if fields.get("goal_ids") is not None:
         return list(dict.fromkeys(fields["goal_ids"]))
     if "goal_id" in fields:

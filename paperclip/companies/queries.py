@@ -1,4 +1,7 @@
-"""What others ask about companies and agents. Each function is a fixed number of queries, however many rows."""
+"""What others ask about companies and agents.
+
+Each function is a fixed number of queries, however many rows.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def agents_of(company_id: UUID) -> QuerySet[Agent]:
 
 
 def company_spend(company_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
-    """Return what each company has spent in this UTC month, in cents; companies without costs are left out."""
+    """Return what each company has spent in this UTC month, in cents; those without costs are left out."""
     # One filter: two would join the costs twice.
     rows = Company.objects.filter(
         pk__in=list(company_ids),

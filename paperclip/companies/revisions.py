@@ -42,7 +42,7 @@ def record(
     now: datetime,
     rolled_back_from: AgentConfigRevision | None = None,
 ) -> AgentConfigRevision | None:
-    """Keep a revision if a tracked field of `agent` differs from `before`, which `tracked` returned earlier."""
+    """Keep a revision if a tracked field of `agent` differs from `before`, an earlier answer of `tracked`."""
     after = tracked(agent)
     changed = [wire for wire in TRACKED if before[wire] != after[wire]]
     if not changed:

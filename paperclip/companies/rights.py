@@ -43,7 +43,7 @@ def require_agent_manager(actor: Actor, company_id: UUID) -> None:
 
 
 def require_agent_editor(actor: Actor, agent: Agent) -> None:
-    """Raise unless the caller may patch `agent` or roll it back: itself, a CEO, a creator, the board (C-56)."""
+    """Raise unless the caller may patch `agent` or roll it back: itself, CEO, creator, board (C-56)."""
     if actor.is_board:
         require_agent_manager(actor, agent.company_id)
         return
@@ -67,7 +67,7 @@ def require_member_manager(actor: Actor, company_id: UUID) -> None:
 
 
 def require_remover(actor: Actor, *, owner_agent_id: UUID | None, what: str) -> None:
-    """Raise unless the caller may delete a project or goal: the board, a CEO, a creator, its own agent (CW-20)."""
+    """Raise unless the caller may delete a project or goal: board, CEO, creator, its own agent (CW-20)."""
     agent = actor.agent
     if agent is None or is_ceo(actor) or agent.can_create_agents or agent.id == owner_agent_id:
         return

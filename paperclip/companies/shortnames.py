@@ -1,4 +1,4 @@
-"""Shortnames: how agents and projects are named in addresses, and how two of them are kept apart (C-40, C-42)."""
+"""Shortnames: how agents and projects are named in addresses, and are kept apart (C-40, C-42)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _Row = TypeVar("_Row", bound=Named)
 def free_name(name: str, taken: Iterable[str]) -> str:
     """Return `name`, or the first of `name 2` … `name 100` whose shortname is not in `taken`.
 
-    A name without a single letter of a-z or digit has no shortname and cannot collide. Raises Conflict when all
-    are taken.
+    A name without a single letter of a-z or digit has no shortname and cannot collide. Raises Conflict when
+    all are taken.
     """
     used = set(taken)
     if not naming.slug(name) or naming.slug(name) not in used:

@@ -51,8 +51,8 @@ def create(
 
     `approval_id` is the id the row shall have, for a caller that has to name it beforehand.
 
-    An agent asks in its own name; a person may name an agent of the company. Raises Forbidden and Unprocessable
-    for other names (CW-17), NotFound and Unprocessable for issues.
+    An agent asks in its own name; a person may name an agent of the company. Raises Forbidden and
+    Unprocessable for other names (CW-17), NotFound and Unprocessable for issues.
     """
     with transaction.atomic():
         approval = Approval.objects.create(
@@ -97,7 +97,10 @@ def approve(*, approval: Approval, actor: Actor, now: datetime, note: str | None
 
 
 def reject(*, approval: Approval, actor: Actor, now: datetime, note: str | None = None) -> Approval:
-    """Say no (C-75); an agent that waited for the answer is let go (C-80). Saying it again changes nothing."""
+    """Say no (C-75); an agent that waited for the answer is let go (C-80).
+
+    Saying it again changes nothing.
+    """
     with transaction.atomic():
         row, first = _decide(approval, ApprovalStatus.REJECTED, actor, now, note)
         if not first:

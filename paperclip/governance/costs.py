@@ -26,9 +26,9 @@ def record(*, company_id: UUID, fields: Mapping[str, Any], actor: Actor, now: da
     """Keep one cost (C-84). All of it commits, or nothing.
 
     `fields` by column name: `agent_id`, `provider`, `model`, `cost_cents` (cents), `occurred_at`; optionally
-    `biller`, `billing_type`, `billing_code`, token counts, `issue_id`, `project_id`, `goal_id`, `heartbeat_run_id`.
-    Raises Forbidden for an agent that reports for another, NotFound for an unknown agent, Unprocessable for what
-    the company does not have (CW-16).
+    `biller`, `billing_type`, `billing_code`, token counts, `issue_id`, `project_id`, `goal_id`,
+    `heartbeat_run_id`. Raises Forbidden for an agent that reports for another, NotFound for an unknown agent,
+    Unprocessable for what the company does not have (CW-16).
     """
     if actor.is_agent and actor.agent_id != fields["agent_id"]:
         raise Forbidden("Agent can only report its own costs")

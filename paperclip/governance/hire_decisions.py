@@ -1,4 +1,4 @@
-"""What a decision about a hire does to the agent, and a decision about the agent to the hire (C-80, CW-8, CW-9)."""
+"""What a decision about a hire does to the agent, and the other way round (C-80, CW-8, CW-9)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from paperclip.governance.models import Approval
 def carry_out(*, approval: Approval, actor: Actor, now: datetime) -> Agent | None:
     """Let the agent of an approved hire begin, or take one on as the payload describes (C-80).
 
-    Returns the agent, or None when it has begun, or gone, in the meantime. Raises Unprocessable for a payload that
-    describes no agent.
+    Returns the agent, or None when it has begun, or gone, in the meantime. Raises Unprocessable for a payload
+    that describes no agent.
     """
     if approval.payload.get("agentId") is None:
         return _take_on(approval, actor, now)
@@ -80,7 +80,7 @@ def _take_on(approval: Approval, actor: Actor, now: datetime) -> Agent:
 
 
 def _waiting_agent(approval: Approval) -> Agent | None:
-    """The payload may have been written by anybody: only a waiting agent of the same company is ever touched."""
+    """Anybody may have written the payload: only a waiting agent of the same company is ever touched."""
     named = approval.payload.get("agentId")
     agent_id: UUID | None = naming.as_field_uuid(named) if isinstance(named, str) else None
     waiting = Agent.objects.filter(company_id=approval.company_id, status=AgentStatus.PENDING_APPROVAL)

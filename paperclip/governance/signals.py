@@ -1,10 +1,9 @@
 """News of approvals and money. Sent inside the transaction of their cause.
 
-| signal | arguments | receivers |
-|---|---|---|
-| `approval_requested` | `approval`, `issue_ids` (may be empty), `actor`, `now` | issues: checks and links the issues (C-73) |
-| `approval_approved` | `approval`, `linked_issue_ids` (oldest link first), `actor`, `now` | heartbeat: wakes the requester (C-81) |
-| `cost_recorded` | `event`, `actor`, `now` | – |
+| signal | arguments | receivers | |---|---|---| | `approval_requested` | `approval`, `issue_ids` (may be
+empty), `actor`, `now` | issues: checks and links the issues (C-73) | | `approval_approved` | `approval`,
+`linked_issue_ids` (oldest link first), `actor`, `now` | heartbeat: wakes the requester (C-81) | |
+`cost_recorded` | `event`, `actor`, `now` | – |
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ PROFILE = {"modelProfiles": {"cheap": {"adapterConfig": {"command": "sh"}}}}
     [
         pytest.param(({}, {}), ({"command": "sh"}, {}), True, True, id="CW-10 own command"),
         pytest.param(({}, {}), ({"command": "sh"}, {}), False, False, id="CW-10 another's command"),
-        pytest.param(({"command": "sh"}, {}), ({"command": "sh", "m": 1}, {}), True, False, id="CW-10 sent back"),
+        pytest.param(
+            ({"command": "sh"}, {}), ({"command": "sh", "m": 1}, {}), True, False, id="CW-10 sent back"
+        ),
         pytest.param(({"command": "sh"}, {}), ({}, {}), True, True, id="CW-10 taken away"),
         pytest.param(({}, {}), ({}, PROFILE), True, True, id="CW-10 in a profile"),
         pytest.param(({}, PROFILE), ({}, {}), True, True, id="CW-10 profile taken away"),
@@ -51,9 +53,12 @@ def test_host_changes(before, after, own, refused):
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        ("***REDACTED***", True), ("a ***REDACTED*** b", True), ({"a": [{"b": "***REDACTED***"}]}, True),
-        ({"a": ["REDACTED", 1, None]}, False), (None, False),
+        ("***REDACTED***", True),
+        ("a ***REDACTED*** b", True),
+        ({"a": [{"b": "***REDACTED***"}]}, True),
+        ({"a": ["REDACTED", 1, None]}, False),
+        (None, False),
     ],
-)  # fmt: skip
+)
 def test_marker_is_found_anywhere(value, wanted):
     assert adapter_config.holds_marker(value) is wanted

@@ -11,8 +11,9 @@ from paperclip.core.errors import Invalid, Unprocessable
 def test_one_form_is_kept():
     env = {"A": "1", "_b2": {"type": "plain", "value": ""}}
     assert bindings.normalized(env, "env") == {
-        "A": {"type": "plain", "value": "1"}, "_b2": {"type": "plain", "value": ""}
-    }  # fmt: skip
+        "A": {"type": "plain", "value": "1"},
+        "_b2": {"type": "plain", "value": ""},
+    }
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,12 @@ def test_one_form_is_kept():
         pytest.param({"A\n": "x"}, "Invalid environment variable name", id="C-100 line end"),
         pytest.param({"Ä": "x"}, "Ä", id="C-100 letter beyond ASCII"),
         pytest.param({"A": "***REDACTED***"}, "A: a redacted value", id="C-100 marker"),
-        pytest.param({"A": {"type": "plain", "value": "x ***REDACTED***"}}, "A: a redacted value", id="C-100 inside"),
-        pytest.param({"A": {"type": "secret_ref", "secretId": "s1"}}, "A: secret not found: s1", id="C-100 secret"),
+        pytest.param(
+            {"A": {"type": "plain", "value": "x ***REDACTED***"}}, "A: a redacted value", id="C-100 inside"
+        ),
+        pytest.param(
+            {"A": {"type": "secret_ref", "secretId": "s1"}}, "A: secret not found: s1", id="C-100 secret"
+        ),
         pytest.param({"A": {"type": "secret_ref"}}, "A: secret not found", id="C-100 secret without id"),
     ],
 )
@@ -42,8 +47,12 @@ def test_refused_by_rule(env, named):
         pytest.param({"A": 1}, ["adapterConfig", "env", "A"], id="C-100 number"),
         pytest.param({"A": None}, ["adapterConfig", "env", "A"], id="C-100 null"),
         pytest.param({"A": {"type": "plain"}}, ["adapterConfig", "env", "A"], id="C-100 no value"),
-        pytest.param({"A": {"type": "plain", "value": 1}}, ["adapterConfig", "env", "A"], id="C-100 value is number"),
-        pytest.param({"A": {"type": "other", "value": "x"}}, ["adapterConfig", "env", "A"], id="C-100 other type"),
+        pytest.param(
+            {"A": {"type": "plain", "value": 1}}, ["adapterConfig", "env", "A"], id="C-100 value is number"
+        ),
+        pytest.param(
+            {"A": {"type": "other", "value": "x"}}, ["adapterConfig", "env", "A"], id="C-100 other type"
+        ),
     ],
 )
 def test_refused_by_shape(env, path):

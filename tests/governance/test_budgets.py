@@ -18,13 +18,31 @@ PROJECT_BUDGET = "Project is paused because its budget hard-stop was reached."
     ("company", "agent", "project", "scope", "reason"),
     [
         pytest.param({}, {}, {}, None, None, id="C-90 nothing"),
-        pytest.param({"status": "paused", "pause_reason": "budget"}, {}, {}, "company", COMPANY_BUDGET, id="B-79 budget"),
-        pytest.param({"status": "paused", "pause_reason": "manual"}, {}, {}, "company", COMPANY_HAND, id="B-79 hand"),
         pytest.param(
-            {"status": "archived"}, {}, {}, "company", "Company is archived and cannot start new work.", id="CW-34"
+            {"status": "paused", "pause_reason": "budget"},
+            {},
+            {},
+            "company",
+            COMPANY_BUDGET,
+            id="B-79 budget",
         ),
-        pytest.param({}, {"status": "paused", "pause_reason": "budget"}, {}, "agent", AGENT_BUDGET, id="C-90 agent"),
-        pytest.param({}, {"status": "paused", "pause_reason": "manual"}, {}, None, None, id="C-90 agent by hand"),
+        pytest.param(
+            {"status": "paused", "pause_reason": "manual"}, {}, {}, "company", COMPANY_HAND, id="B-79 hand"
+        ),
+        pytest.param(
+            {"status": "archived"},
+            {},
+            {},
+            "company",
+            "Company is archived and cannot start new work.",
+            id="CW-34",
+        ),
+        pytest.param(
+            {}, {"status": "paused", "pause_reason": "budget"}, {}, "agent", AGENT_BUDGET, id="C-90 agent"
+        ),
+        pytest.param(
+            {}, {"status": "paused", "pause_reason": "manual"}, {}, None, None, id="C-90 agent by hand"
+        ),
         pytest.param({}, {}, {"paused_at": clock.now()}, "project", PROJECT_BUDGET, id="C-90 project"),
         pytest.param(
             {"status": "paused", "pause_reason": "manual"},

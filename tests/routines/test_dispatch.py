@@ -10,6 +10,7 @@ import pytest
 
 from heartbeat import claims
 from heartbeat.models import Run, WakeupRequest
+from issues import comments
 from issues.models import Comment, InboxArchive, Issue, ReadState
 from paperclip.companies import actors
 from paperclip.companies.models import Activity
@@ -253,3 +254,25 @@ def test_a_repeated_key_returns_the_first_run(cast):  # RC-47, R-66
     assert recipes.start(routine, idempotency_key="k", payload={"a": 2}).pk == first.pk
     assert recipes.start(routine, idempotency_key="k", source="api").pk != first.pk, "another source is another key"
     assert RoutineRun.objects.filter(routine=routine).count() == 2
+
+
+@pytest.mark.parametrize("left", [pytest.param("in_progress", id="R-81 idle"), pytest.param("done", id="reopened")])
+def test_an_earlier_issue_can_be_worked_on_beside_the_newer_one(cast, now, left):  # R-84
+    """The guard against doubles must not keep a runner from the queue, nor an agent from an issue that came back."""
+    routine = recipes.routine(cast)
+    earlier = recipes.start(routine).linked_issue
+    (run,) = claims.claim(runner=factories.runner(), most=5, now=now)
+    finish_runs()
+    Issue.objects.filter(pk=earlier.pk).update(status=left, execution_run=None, checkout_run=None)
+    newer = recipes.start(routine).linked_issue
+    assert len(list(claims.claim(runner=factories.runner(), most=5, now=now))) == 1
+
+    comments.add(issue_id=earlier.pk, body="And this?", actor=actors.for_user(cast.owner), now=now)
+    (run,) = claims.claim(runner=factories.runner(), most=5, now=now)
+
+    assert run.issue_id == earlier.pk
+    marks = {issue.pk: issue.origin_fingerprint for issue in executions(routine)}
+    assert marks == {newer.pk: newer.origin_fingerprint, earlier.pk: f"{newer.origin_fingerprint}:{earlier.pk}"}
+    assert recipes.start(routine).status == "coalesced"
+    Run.objects.filter(issue=newer).update(status="succeeded")
+    assert recipes.start(routine).linked_issue_id == earlier.pk, "marked apart, it still takes the same work up"

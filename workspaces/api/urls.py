@@ -1,5 +1,10 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from workspaces.api.project_workspaces import WorkspacesView, WorkspaceView
+
+urlpatterns = [
+    path("projects/<str:project_ref>/workspaces", WorkspacesView.as_view()),
+    path("projects/<str:project_ref>/workspaces/<str:workspace_id>", WorkspaceView.as_view()),
+]

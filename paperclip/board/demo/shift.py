@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Shift:
     task_id: str | None
     reason: str | None
     project_folder: Path | None
+    heard: Sequence[str]
 
 
 def begin(environment: Mapping[str, str], say: Voice) -> Shift:
@@ -61,7 +62,8 @@ def begin(environment: Mapping[str, str], say: Voice) -> Shift:
     me = client.get("/agents/me")
     reason = environment.get("PAPERCLIP_WAKE_REASON") or None
     say(f"{me['name']} is awake" + (f": {reason.replace('_', ' ')}" if reason else ""))
-    for word in _heard(environment):
+    heard = _heard(environment)
+    for word in heard:
         say(f"Somebody said: {word}")
     folder = environment.get("PAPERCLIP_WORKSPACE_CWD")
     is_of_project = environment.get("PAPERCLIP_WORKSPACE_SOURCE", "").startswith("project")
@@ -72,6 +74,7 @@ def begin(environment: Mapping[str, str], say: Voice) -> Shift:
         task_id=environment.get("PAPERCLIP_TASK_ID") or None,
         reason=reason,
         project_folder=Path(folder) if folder and is_of_project else None,
+        heard=heard,
     )
 
 
@@ -199,10 +202,20 @@ def finish(shift: Shift, issue: Json, comment: str) -> None:
     shift.say(f"{issue['identifier']} is done")
 
 
-def wait(shift: Shift, issue: Json, comment: str | None) -> None:
-    """Set the issue to blocked: it goes on when somebody else has done something."""
-    body = {"status": "blocked", **({"comment": comment} if comment else {})}
+def wait(shift: Shift, issue: Json, comment: str | None, *, blocked_by: Sequence[str] = ()) -> None:
+    """Set the issue to blocked: it goes on when somebody else has done something, such as `blocked_by`."""
+    body: Json = {"status": "blocked"}
+    if comment is not None:
+        body["comment"] = comment
+    if blocked_by:
+        body["blockedByIssueIds"] = list(blocked_by)
     shift.client.patch(f"/issues/{issue['id']}", body)
+
+
+def answer(shift: Shift, issue: Json, text: str) -> None:
+    """Answer whoever woke the agent by a comment; when nobody did, say nothing."""
+    if shift.heard:
+        shift.client.post(f"/issues/{issue['id']}/comments", {"body": text})
 
 
 def give_up(shift: Shift, issue: Json, why: str) -> None:

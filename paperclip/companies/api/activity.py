@@ -29,8 +29,8 @@ class ActivityOut(ModelOutput):
     class Meta:
         model = Activity
         fields: ClassVar = [
-            "id", "company_id", "actor_type", "actor_id", "action", "entity_type", "entity_id", "agent_id", "run_id",
-            "details", "created_at",
+            "id", "company_id", "actor_type", "actor_id", "action", "entity_type", "entity_id", "agent_id",
+            "run_id", "details", "created_at",
         ]  # fmt: skip
 
 

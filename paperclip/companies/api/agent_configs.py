@@ -29,8 +29,8 @@ class ConfigurationOut(ModelOutput):
     class Meta:
         model = Agent
         fields: ClassVar = [
-            "id", "company_id", "name", "role", "title", "status", "reports_to", "adapter_type", "adapter_config",
-            "runtime_config", "permissions", "updated_at",
+            "id", "company_id", "name", "role", "title", "status", "reports_to", "adapter_type",
+            "adapter_config", "runtime_config", "permissions", "updated_at",
         ]  # fmt: skip
 
 

@@ -42,8 +42,8 @@ class AgentOut(ModelOutput):
     class Meta:
         model = Agent
         fields: ClassVar = [
-            "id", "company_id", "name", "url_key", "role", "title", "icon", "status", "pause_reason", "paused_at",
-            "reports_to", "capabilities", "adapter_type", "adapter_config", "runtime_config",
+            "id", "company_id", "name", "url_key", "role", "title", "icon", "status", "pause_reason",
+            "paused_at", "reports_to", "capabilities", "adapter_type", "adapter_config", "runtime_config",
             "default_environment_id", "budget_monthly_cents", "spent_monthly_cents", "permissions",
             "last_heartbeat_at", "metadata", "created_at", "updated_at",
         ]  # fmt: skip
@@ -97,7 +97,8 @@ class Sight:
     def configs(self, agent: Agent, *, own_is_full: bool = True) -> dict[str, Any]:
         """Return both configurations as far as the caller may see them (C-43, C-47, CW-23).
 
-        Whoever manages agents sees them as they are, an agent sees its own; agents see others without secrets.
+        Whoever manages agents sees them as they are, an agent sees its own; agents see others without
+        secrets.
         """
         is_own = own_is_full and agent.id == self.actor_agent_id
         if not self.sees_configurations and not is_own:

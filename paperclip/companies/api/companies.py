@@ -41,8 +41,8 @@ class CompanyOut(ModelOutput):
     class Meta:
         model = Company
         fields: ClassVar = [
-            "id", "name", "description", "status", "pause_reason", "paused_at", "issue_prefix", "issue_counter",
-            "budget_monthly_cents", "spent_monthly_cents", "attachment_max_bytes",
+            "id", "name", "description", "status", "pause_reason", "paused_at", "issue_prefix",
+            "issue_counter", "budget_monthly_cents", "spent_monthly_cents", "attachment_max_bytes",
             "require_board_approval_for_new_agents", "feedback_data_sharing_enabled",
             "feedback_data_sharing_consent_at", "feedback_data_sharing_consent_by_user_id",
             "feedback_data_sharing_terms_version", "brand_color", "logo_asset_id", "logo_url", "created_at",

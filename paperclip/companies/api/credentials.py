@@ -11,7 +11,7 @@ class Credentials(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     """A bearer token of an agent, a run or a person; or the session of a person signed in to the board."""
 
     target_class = "paperclip.companies.auth.ActorAuthentication"
-    name = ["bearerToken", "boardSession"]  # noqa: RUF012  read by the library, never changed
+    name = ["bearerToken", "boardSession"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return one definition for each name."""

@@ -53,8 +53,8 @@ class GrantOut(ModelOutput):
     class Meta:
         model = Grant
         fields: ClassVar = [
-            "id", "company_id", "principal_type", "principal_id", "permission_key", "scope", "granted_by_user_id",
-            "created_at", "updated_at",
+            "id", "company_id", "principal_type", "principal_id", "permission_key", "scope",
+            "granted_by_user_id", "created_at", "updated_at",
         ]  # fmt: skip
 
 

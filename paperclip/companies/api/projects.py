@@ -113,8 +113,8 @@ class ProjectOut(ModelOutput):
     class Meta:
         model = Project
         fields: ClassVar = [
-            "id", "company_id", "name", "url_key", "description", "status", "target_date", "goal_id", "goal_ids",
-            "goals", "lead_agent_id", "color", "env", "pause_reason", "paused_at", "archived_at",
+            "id", "company_id", "name", "url_key", "description", "status", "target_date", "goal_id",
+            "goal_ids", "goals", "lead_agent_id", "color", "env", "pause_reason", "paused_at", "archived_at",
             "execution_workspace_policy", "workspaces", "primary_workspace", "codebase", "managed_by_plugin",
             "created_at", "updated_at",
         ]  # fmt: skip
@@ -123,7 +123,8 @@ class ProjectOut(ModelOutput):
 def render_many(rows: Sequence[Project], view: ActorView) -> list[dict[str, Any]]:
     """Return the answers for projects of one company, with what higher floors add to them.
 
-    Values of the environment are for those who manage agents; others see its names, and values without secrets.
+    Values of the environment are for those who manage agents; others see its names, and values without
+    secrets.
     """
     added = projects.extensions(rows)
     has_env = [row for row in rows if row.env]

@@ -78,6 +78,12 @@ def distance(moment: datetime) -> str:
     return f"{words} ago" if seconds > 0 else f"in {words}"
 
 
+def roughly(length: timedelta) -> str:
+    """Return a length of time as one coarse word: `42 s`, `3 min`, `5 h`."""
+    seconds = max(0.0, length.total_seconds())
+    return f"{int(seconds)} s" if seconds < _MINUTE else _coarse(seconds)
+
+
 @register.filter
 def duration(length: timedelta | None) -> str:
     """Return a length of time as words: `0.4 s`, `42 s`, `2 min 5 s`, `3 h 10 min`, `2 d 4 h`."""

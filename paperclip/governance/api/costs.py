@@ -30,9 +30,9 @@ class CostEventOut(ModelOutput):
     class Meta:
         model = CostEvent
         fields: ClassVar = [
-            "id", "company_id", "agent_id", "issue_id", "project_id", "goal_id", "heartbeat_run_id", "billing_code",
-            "provider", "biller", "billing_type", "model", "input_tokens", "cached_input_tokens", "output_tokens",
-            "cost_cents", "occurred_at", "created_at",
+            "id", "company_id", "agent_id", "issue_id", "project_id", "goal_id", "heartbeat_run_id",
+            "billing_code", "provider", "biller", "billing_type", "model", "input_tokens",
+            "cached_input_tokens", "output_tokens", "cost_cents", "occurred_at", "created_at",
         ]  # fmt: skip
 
 
@@ -111,7 +111,10 @@ class CostByAgent(CompanyView):
 
 
 def moment(request: Request, name: str) -> datetime | None:
-    """Return a moment from the query: ISO 8601 with any offset (UTC when none), or a date. Raises BadRequest."""
+    """Return a moment from the query: ISO 8601 with any offset (UTC when none), or a date.
+
+    Raises BadRequest.
+    """
     text = request.query_params.get(name)
     if not text:
         return None

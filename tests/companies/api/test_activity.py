@@ -27,7 +27,12 @@ def test_rows_of_one_deed_keep_their_order(cast):
     now = clock.now()
     for action in ("first", "second", "third"):
         activity.record(
-            company_id=cast.company.id, actor=actors.system("t"), action=action, entity_type="e", entity_id="1", now=now
+            company_id=cast.company.id,
+            actor=actors.system("t"),
+            action=action,
+            entity_type="e",
+            entity_id="1",
+            now=now,
         )
     assert [row["action"] for row in cast.as_owner.get(path(cast)).json()] == ["third", "second", "first"]
 
@@ -44,7 +49,14 @@ def test_rows_of_one_deed_keep_their_order(cast):
 )
 def test_limit(cast, query, number):
     Activity.objects.bulk_create(
-        Activity(company=cast.company, actor_type="system", actor_id="t", action="a", entity_type="e", entity_id="1")
+        Activity(
+            company=cast.company,
+            actor_type="system",
+            actor_id="t",
+            action="a",
+            entity_type="e",
+            entity_id="1",
+        )
         for _ in range(510)
     )
     assert len(cast.as_owner.get(path(cast) + query).json()) == number
@@ -73,13 +85,21 @@ def test_rows_about_hidden_issues_are_left_out_and_made_up_for(cast):
 def test_secrets_are_taken_out_on_writing(cast):
     """B-100"""
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
-    details = {"apiKey": "sk-1", "note": f"use {token}", "ref": {"type": "secret_ref", "secretId": "s"}, "v": "1.2.3"}
+    details = {
+        "apiKey": "sk-1",
+        "note": f"use {token}",
+        "ref": {"type": "secret_ref", "secretId": "s"},
+        "v": "1.2.3",
+    }
     body = {"actorId": "s", "action": "a.b", "entityType": "e", "entityId": "1", "details": details}
     row = cast.as_owner.post(path(cast), body).json()
     assert row["details"] == {
-        "apiKey": "***REDACTED***", "note": "use ***REDACTED***", "ref": {"type": "secret_ref", "secretId": "s"},
-        "v": "1.2.3", "recordedByUserId": str(cast.owner.id),
-    }  # fmt: skip
+        "apiKey": "***REDACTED***",
+        "note": "use ***REDACTED***",
+        "ref": {"type": "secret_ref", "secretId": "s"},
+        "v": "1.2.3",
+        "recordedByUserId": str(cast.owner.id),
+    }
     assert token not in str(Activity.objects.get().details)
 
 
@@ -124,7 +144,12 @@ class TestByHand:
 def test_newest_first_across_times(cast):
     old = clock.now() - timedelta(days=1)
     activity.record(
-        company_id=cast.company.id, actor=actors.system("t"), action="old", entity_type="e", entity_id="1", now=old
+        company_id=cast.company.id,
+        actor=actors.system("t"),
+        action="old",
+        entity_type="e",
+        entity_id="1",
+        now=old,
     )
     write(cast, action="new")
     assert [row["action"] for row in cast.as_owner.get(path(cast)).json()] == ["new", "old"]

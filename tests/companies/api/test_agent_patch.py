@@ -26,7 +26,10 @@ def test_config_merges_at_the_top(cast, engineer):
     answer = cast.as_owner.patch(path(engineer), {"adapterConfig": {"args": [], "model": "m"}})
     assert answer.json()["adapterConfig"] == COMMAND | {"args": [], "model": "m"}
     entry = Activity.objects.get(action="agent.updated")
-    assert entry.details == {"changedTopLevelKeys": ["adapterConfig"], "changedAdapterConfigKeys": ["args", "model"]}
+    assert entry.details == {
+        "changedTopLevelKeys": ["adapterConfig"],
+        "changedAdapterConfigKeys": ["args", "model"],
+    }
 
 
 def test_config_is_replaced_on_demand(cast, engineer):
@@ -37,13 +40,19 @@ def test_config_is_replaced_on_demand(cast, engineer):
 
 def test_new_type_starts_anew_but_keeps_what_belongs_to_the_agent(cast, engineer):
     """B-60"""
-    Agent.objects.filter(pk=engineer.pk).update(adapter_config=COMMAND | {"instructionsFilePath": "/i", "timeoutSec": 5})
+    Agent.objects.filter(pk=engineer.pk).update(
+        adapter_config=COMMAND | {"instructionsFilePath": "/i", "timeoutSec": 5}
+    )
     body = {"adapterType": "codex_local", "adapterConfig": {"model": "m"}}
     found = cast.as_owner.patch(path(engineer), body).json()
     assert found["adapterType"] == "codex_local"
     assert found["adapterConfig"] == {
-        "env": COMMAND["env"], "cwd": "/w", "instructionsFilePath": "/i", "timeoutSec": 5, "model": "m"
-    }  # fmt: skip
+        "env": COMMAND["env"],
+        "cwd": "/w",
+        "instructionsFilePath": "/i",
+        "timeoutSec": 5,
+        "model": "m",
+    }
 
 
 def test_runtime_config_is_replaced_without_defaults(cast, engineer):
@@ -61,19 +70,26 @@ def test_spent_figure_is_computed_whatever_is_sent(cast, engineer):
     ("body", "status", "error"),
     [
         pytest.param({"permissions": {"canCreateAgents": True}}, 400, "Validation error", id="B-49"),
-        pytest.param({"name": "PEER"}, 409, "Agent shortname 'peer' is already in use in this company", id="B-56"),
+        pytest.param(
+            {"name": "PEER"}, 409, "Agent shortname 'peer' is already in use in this company", id="B-56"
+        ),
         pytest.param({"reportsTo": "SELF"}, 422, "Agent cannot report to itself", id="C-56 itself"),
         pytest.param({"reportsTo": "REPORT"}, 422, "Reporting relationship would create cycle", id="B-58"),
         pytest.param({"reportsTo": "FOREIGN"}, 422, "Manager must belong to same company", id="B-59"),
         pytest.param({"adapterType": "x"}, 422, "Unknown adapter type: x", id="B-45"),
         pytest.param(
-            {"status": "running"}, 422, "An agent becomes running by itself; the status cannot be set", id="C-62"
+            {"status": "running"},
+            422,
+            "An agent becomes running by itself; the status cannot be set",
+            id="C-62",
         ),
     ],
 )
 def test_refused(cast, body, status, error):
     ids = {"SELF": cast.manager.id, "REPORT": cast.engineer.id, "FOREIGN": cast.foreign_agent.id}
-    body = {key: str(ids.get(value, value)) if isinstance(value, str) else value for key, value in body.items()}
+    body = {
+        key: str(ids.get(value, value)) if isinstance(value, str) else value for key, value in body.items()
+    }
     before = Agent.objects.filter(pk=cast.manager.pk).values().get()
     answer = cast.as_owner.patch(path(cast.manager), body | {"title": "changed"})
     assert (answer.status_code, answer.json()["error"]) == (status, error)
@@ -126,8 +142,9 @@ class TestStatus:
         agent = factories.agent(cast.company, status="pending_approval")
         answer = cast.as_owner.patch(path(agent), {"status": "idle"})
         assert (answer.status_code, answer.json()["error"]) == (
-            409, "Pending approval agents cannot be activated directly"
-        )  # fmt: skip
+            409,
+            "Pending approval agents cannot be activated directly",
+        )
 
     def test_terminated_cannot_be_resumed(self, cast):
         agent = factories.agent(cast.company, status="terminated")
@@ -157,7 +174,9 @@ class TestByAgents:
             pytest.param({"adapterConfig": {"cwd": "/"}}, id="CW-10 cwd"),
             pytest.param({"adapterConfig": {"env": {"PATH": "/evil"}}}, id="CW-10 env"),
             pytest.param({"adapterConfig": {"url": "http://x"}}, id="CW-10 url"),
-            pytest.param({"adapterConfig": {}, "replaceAdapterConfig": True}, id="CW-10 dropping env by replacing"),
+            pytest.param(
+                {"adapterConfig": {}, "replaceAdapterConfig": True}, id="CW-10 dropping env by replacing"
+            ),
             pytest.param({"adapterConfig": {"instructionsRootPath": "/"}}, id="B-36"),
             pytest.param({"adapterConfig": {"workspaceStrategy": {"teardownCommand": "x"}}}, id="B-34 own"),
             pytest.param(
@@ -175,9 +194,14 @@ class TestByAgents:
 
     def test_agent_may_change_what_is_its_own(self, cast, engineer):
         body = {
-            "title": "Better", "capabilities": "more", "metadata": {"a": 1}, "name": "Engineer!",
-            "adapterConfig": COMMAND | {"model": "m"}, "role": engineer.role, "status": "idle",
-        }  # fmt: skip
+            "title": "Better",
+            "capabilities": "more",
+            "metadata": {"a": 1},
+            "name": "Engineer!",
+            "adapterConfig": COMMAND | {"model": "m"},
+            "role": engineer.role,
+            "status": "idle",
+        }
         answer = cast.as_agent(engineer).patch(path(engineer), body)
         assert (answer.status_code, answer.json()["title"]) == (200, "Better")
         assert answer.json()["adapterConfig"] == COMMAND | {"model": "m"}
@@ -232,12 +256,25 @@ class TestRevisions:
         cast.as_owner.patch(path(cast.peer), {"title": "A"})
         cast.as_owner.patch(path(cast.peer), {"title": "A"})
         (kept,) = cast.as_owner.get(path(cast.peer, "/config-revisions")).json()
-        assert (kept["changedKeys"], kept["source"], kept["createdByUserId"]) == (["title"], "patch", str(cast.owner.id))
+        assert (kept["changedKeys"], kept["source"], kept["createdByUserId"]) == (
+            ["title"],
+            "patch",
+            str(cast.owner.id),
+        )
         assert (kept["beforeConfig"]["title"], kept["afterConfig"]["title"]) == (None, "A")
         assert set(kept["afterConfig"]) == {
-            "name", "role", "title", "reportsTo", "capabilities", "adapterType", "adapterConfig", "runtimeConfig",
-            "defaultEnvironmentId", "budgetMonthlyCents", "metadata",
-        }  # fmt: skip
+            "name",
+            "role",
+            "title",
+            "reportsTo",
+            "capabilities",
+            "adapterType",
+            "adapterConfig",
+            "runtimeConfig",
+            "defaultEnvironmentId",
+            "budgetMonthlyCents",
+            "metadata",
+        }
         one = cast.as_owner.get(path(cast.peer, f"/config-revisions/{kept['id']}"))
         assert one.json() == kept
 
@@ -262,10 +299,19 @@ class TestRevisions:
     def test_roll_back(self, cast):
         cast.as_owner.patch(path(cast.peer), {"title": "Old", "adapterConfig": {"model": "a", "x": 1}})
         old = cast.as_owner.get(path(cast.peer, "/config-revisions")).json()[0]
-        body = {"title": "New", "reportsTo": None, "adapterConfig": {"model": "b", "y": 1}, "budgetMonthlyCents": 9}
+        body = {
+            "title": "New",
+            "reportsTo": None,
+            "adapterConfig": {"model": "b", "y": 1},
+            "budgetMonthlyCents": 9,
+        }
         cast.as_owner.patch(path(cast.peer), body)
         found = cast.as_owner.post(path(cast.peer, f"/config-revisions/{old['id']}/rollback")).json()
-        assert (found["title"], found["reportsTo"], found["budgetMonthlyCents"]) == ("Old", str(cast.manager.id), 0)
+        assert (found["title"], found["reportsTo"], found["budgetMonthlyCents"]) == (
+            "Old",
+            str(cast.manager.id),
+            0,
+        )
         assert found["adapterConfig"] == {"model": "a", "x": 1}
         newest = cast.as_owner.get(path(cast.peer, "/config-revisions")).json()[0]
         assert (newest["source"], newest["rolledBackFromRevisionId"]) == ("rollback", old["id"])
@@ -280,12 +326,18 @@ class TestRevisions:
         cast.as_owner.patch(path(cast.peer), {"reportsTo": str(cast.ceo.id)})
         under_manager = cast.as_owner.get(path(cast.peer, "/config-revisions")).json()[-1]
         bring_back = AgentConfigRevision.objects.create(
-            company=cast.company, agent=cast.peer, changed_keys=["reportsTo"], before_config={},
+            company=cast.company,
+            agent=cast.peer,
+            changed_keys=["reportsTo"],
+            before_config={},
             after_config=under_manager["beforeConfig"],
-        )  # fmt: skip
+        )
         cast.as_owner.patch(path(cast.manager), {"reportsTo": str(cast.peer.id)})
         answer = cast.as_owner.post(path(cast.peer, f"/config-revisions/{bring_back.id}/rollback"))
-        assert (answer.status_code, answer.json()["error"]) == (422, "Reporting relationship would create cycle")
+        assert (answer.status_code, answer.json()["error"]) == (
+            422,
+            "Reporting relationship would create cycle",
+        )
 
     @pytest.mark.parametrize("snapshot", [{}, {"name": ""}, {"name": 1, "role": "x"}])
     def test_broken_snapshot_is_refused(self, cast, snapshot):
@@ -308,23 +360,42 @@ class TestConfiguration:
 
     def test_secrets_are_taken_out(self, cast):
         config = {
-            "apiKey": "sk-1", "version": "1.2.3", "host": "a.b.example.com", "args": ["--token", "t-secret", "--n", "1"],
-            "env": {"DB_PASSWORD": {"type": "plain", "value": "hunter2"}, "MODE": {"type": "plain", "value": "x"}},
+            "apiKey": "sk-1",
+            "version": "1.2.3",
+            "host": "a.b.example.com",
+            "args": ["--token", "t-secret", "--n", "1"],
+            "env": {
+                "DB_PASSWORD": {"type": "plain", "value": "hunter2"},
+                "MODE": {"type": "plain", "value": "x"},
+            },
             "command": "run --api-key=abc123 now",
-        }  # fmt: skip
+        }
         Agent.objects.filter(pk=cast.peer.pk).update(adapter_config=config)
         found = cast.as_owner.get(path(cast.peer, "/configuration")).json()
         assert set(found) == {
-            "id", "companyId", "name", "role", "title", "status", "reportsTo", "adapterType", "adapterConfig",
-            "runtimeConfig", "permissions", "updatedAt",
-        }  # fmt: skip
+            "id",
+            "companyId",
+            "name",
+            "role",
+            "title",
+            "status",
+            "reportsTo",
+            "adapterType",
+            "adapterConfig",
+            "runtimeConfig",
+            "permissions",
+            "updatedAt",
+        }
         assert found["adapterConfig"] == {
-            "apiKey": "***REDACTED***", "version": "1.2.3", "host": "a.b.example.com",
+            "apiKey": "***REDACTED***",
+            "version": "1.2.3",
+            "host": "a.b.example.com",
             "args": ["--token", "***REDACTED***", "--n", "1"],
             "env": {
-                "DB_PASSWORD": {"type": "plain", "value": "***REDACTED***"}, "MODE": {"type": "plain", "value": "x"}
+                "DB_PASSWORD": {"type": "plain", "value": "***REDACTED***"},
+                "MODE": {"type": "plain", "value": "x"},
             },
             "command": "run --api-key=***REDACTED*** now",
-        }  # fmt: skip
+        }
         listed = cast.as_owner.get(f"/api/companies/{cast.company.id}/agent-configurations").json()
         assert next(one for one in listed if one["id"] == str(cast.peer.id)) == found

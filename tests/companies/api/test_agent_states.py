@@ -64,7 +64,9 @@ def test_every_move_from_every_status(cast, verb, status):
     # A working agent that is resumed goes on working: the end of its run will say what it is then.
     wanted = ("running" if status == "running" else "idle") if verb == "resume" else OUTCOMES[verb]
     assert (answer.status_code, answer.json()["status"], after.status) == (200, wanted, wanted)
-    assert (after.pause_reason, after.paused_at is not None) == (("manual", True) if verb == "pause" else (None, False))
+    assert (after.pause_reason, after.paused_at is not None) == (
+        ("manual", True) if verb == "pause" else (None, False)
+    )
     action = {"pause": "paused", "resume": "resumed", "approve": "approved", "terminate": "terminated"}[verb]
     assert Activity.objects.get(entity_id=str(agent.id)).action == f"agent.{action}"
 
@@ -86,7 +88,9 @@ def test_pause_by_budget_has_its_own_words(cast, stopped):
     from paperclip.companies import actors
     from paperclip.companies.choices import PauseReason
 
-    agents.pause(agent=cast.peer, actor=actors.system("budget_service"), now=clock.now(), reason=PauseReason.BUDGET)
+    agents.pause(
+        agent=cast.peer, actor=actors.system("budget_service"), now=clock.now(), reason=PauseReason.BUDGET
+    )
     assert stopped == [("paused", "Cancelled due to budget pause")]
     assert Agent.objects.get(pk=cast.peer.pk).pause_reason == "budget"
 

@@ -8,7 +8,12 @@ from paperclip.companies.models import Activity, Agent, Grant, Member
 from paperclip.core import clock
 from tests import factories
 
-SECRET = {"env": {"API_KEY": {"type": "plain", "value": "sk-very-secret"}, "MODE": {"type": "plain", "value": "fast"}}}
+SECRET = {
+    "env": {
+        "API_KEY": {"type": "plain", "value": "sk-very-secret"},
+        "MODE": {"type": "plain", "value": "fast"},
+    }
+}
 
 
 def agents_path(cast) -> str:
@@ -157,8 +162,11 @@ class TestCreate:
         made = answer.json()
         assert made["runtimeConfig"] == {"heartbeat": {"enabled": False, "maxConcurrentRuns": 1}}
         assert (made["status"], made["role"], made["adapterType"], made["urlKey"]) == (
-            "idle", "general", "process", "new-one"
-        )  # fmt: skip
+            "idle",
+            "general",
+            "process",
+            "new-one",
+        )
         assert made["permissions"] == {"canCreateAgents": False}
         member = Member.objects.get(principal_id=made["id"])
         assert (member.membership_role, member.status) == ("member", "active")
@@ -169,12 +177,22 @@ class TestCreate:
 
     def test_given_values_are_kept(self, cast):
         body = {
-            "name": "Worker", "role": "qa", "title": "Tester", "icon": "bug", "capabilities": "tests",
-            "reportsTo": str(cast.manager.id), "adapterType": "claude_local", "budgetMonthlyCents": 2**40,
+            "name": "Worker",
+            "role": "qa",
+            "title": "Tester",
+            "icon": "bug",
+            "capabilities": "tests",
+            "reportsTo": str(cast.manager.id),
+            "adapterType": "claude_local",
+            "budgetMonthlyCents": 2**40,
             "adapterConfig": {"model": "m", "env": {"A": "1"}},
-            "runtimeConfig": {"heartbeat": {"enabled": True, "intervalSec": 60, "maxConcurrentRuns": 3}, "x": 1},
-            "metadata": {"k": [1]}, "permissions": {"canCreateAgents": True, "other": True},
-        }  # fmt: skip
+            "runtimeConfig": {
+                "heartbeat": {"enabled": True, "intervalSec": 60, "maxConcurrentRuns": 3},
+                "x": 1,
+            },
+            "metadata": {"k": [1]},
+            "permissions": {"canCreateAgents": True, "other": True},
+        }
         made = cast.as_owner.post(agents_path(cast), body).json()
         for key in ("name", "role", "title", "icon", "capabilities", "reportsTo", "adapterType", "metadata"):
             assert made[key] == body[key], key
@@ -220,9 +238,14 @@ class TestCreate:
         [
             pytest.param({"adapterType": "x"}, 422, "Unknown adapter type: x", id="B-45"),
             pytest.param(
-                {"reportsTo": "7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c"}, 404, "Manager not found", id="B-59 unknown"
+                {"reportsTo": "7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c"},
+                404,
+                "Manager not found",
+                id="B-59 unknown",
             ),
-            pytest.param({"reportsTo": "FOREIGN"}, 422, "Manager must belong to same company", id="B-59 foreign"),
+            pytest.param(
+                {"reportsTo": "FOREIGN"}, 422, "Manager must belong to same company", id="B-59 foreign"
+            ),
             pytest.param(
                 {"defaultEnvironmentId": "7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c"},
                 422,
@@ -230,7 +253,10 @@ class TestCreate:
                 id="B-44",
             ),
             pytest.param(
-                {"adapterConfig": {"env": {"A B": "1"}}}, 422, "Invalid environment variable name: A B", id="C-100 name"
+                {"adapterConfig": {"env": {"A B": "1"}}},
+                422,
+                "Invalid environment variable name: A B",
+                id="C-100 name",
             ),
             pytest.param(
                 {"adapterConfig": {"env": {"A": {"type": "secret_ref", "secretId": "s-1"}}}},
@@ -253,7 +279,9 @@ class TestCreate:
         ],
     )
     def test_refused_by_rule(self, cast, body, status, error):
-        body = {key: str(cast.foreign_agent.id) if value == "FOREIGN" else value for key, value in body.items()}
+        body = {
+            key: str(cast.foreign_agent.id) if value == "FOREIGN" else value for key, value in body.items()
+        }
         answer = cast.as_owner.post(agents_path(cast), {"name": "New"} | body)
         assert (answer.status_code, answer.json()["error"]) == (status, error)
         assert not Agent.objects.filter(name="New").exists()
@@ -267,18 +295,28 @@ class TestCreate:
             pytest.param({"icon": "skull"}, ["icon"], id="C-40 unknown icon"),
             pytest.param({"reportsTo": "x"}, ["reportsTo"], id="C-7 no uuid"),
             pytest.param({"adapterConfig": []}, ["adapterConfig"], id="C-40 config is no object"),
-            pytest.param({"adapterConfig": {"env": []}}, ["adapterConfig", "env"], id="C-100 env is no object"),
-            pytest.param({"adapterConfig": {"env": {"A": 1}}}, ["adapterConfig", "env", "A"], id="C-100 number"),
-            pytest.param({"runtimeConfig": {"heartbeat": 1}}, ["runtimeConfig", "heartbeat"], id="C-40 heartbeat"),
             pytest.param(
-                {"runtimeConfig": {"modelProfiles": {"dear": {}}}}, ["runtimeConfig", "modelProfiles"], id="C-6 strict"
+                {"adapterConfig": {"env": []}}, ["adapterConfig", "env"], id="C-100 env is no object"
+            ),
+            pytest.param(
+                {"adapterConfig": {"env": {"A": 1}}}, ["adapterConfig", "env", "A"], id="C-100 number"
+            ),
+            pytest.param(
+                {"runtimeConfig": {"heartbeat": 1}}, ["runtimeConfig", "heartbeat"], id="C-40 heartbeat"
+            ),
+            pytest.param(
+                {"runtimeConfig": {"modelProfiles": {"dear": {}}}},
+                ["runtimeConfig", "modelProfiles"],
+                id="C-6 strict",
             ),
             pytest.param(
                 {"runtimeConfig": {"modelProfiles": {"cheap": {"enabled": 1}}}},
                 ["runtimeConfig", "modelProfiles", "cheap", "enabled"],
                 id="C-40 profile",
             ),
-            pytest.param({"permissions": {"canCreateAgents": 1}}, ["permissions", "canCreateAgents"], id="C-40 flag"),
+            pytest.param(
+                {"permissions": {"canCreateAgents": 1}}, ["permissions", "canCreateAgents"], id="C-40 flag"
+            ),
         ],
     )
     def test_refused_by_shape(self, cast, body, where):
@@ -290,17 +328,23 @@ class TestCreate:
         ("body", "named"),
         [
             pytest.param(
-                {"adapterConfig": {"instructionsFilePath": "/x"}}, "adapterConfig.instructionsFilePath", id="B-35"
+                {"adapterConfig": {"instructionsFilePath": "/x"}},
+                "adapterConfig.instructionsFilePath",
+                id="B-35",
             ),
             pytest.param(
-                {"adapterConfig": {"workspaceStrategy": {"provisionCommand": "x"}}}, "provisionCommand", id="B-34"
+                {"adapterConfig": {"workspaceStrategy": {"provisionCommand": "x"}}},
+                "provisionCommand",
+                id="B-34",
             ),
             pytest.param({"role": "ceo"}, "Only the board can appoint a CEO", id="CW-11 role"),
         ],
     )
     def test_agents_may_not_decide_what_is_the_boards(self, cast, body, named):
         for tail in ("agents", "agent-hires"):
-            answer = cast.as_agent(cast.ceo).post(f"/api/companies/{cast.company.id}/{tail}", {"name": "New"} | body)
+            answer = cast.as_agent(cast.ceo).post(
+                f"/api/companies/{cast.company.id}/{tail}", {"name": "New"} | body
+            )
             assert answer.status_code == 403
             assert named in answer.json()["error"]
         assert not Agent.objects.filter(name="New").exists()

@@ -43,11 +43,28 @@ def test_list_shows_own_companies_with_this_months_spend(cast):
     (found,) = cast.as_owner.get("/api/companies").json()
     assert (found["id"], found["spentMonthlyCents"]) == (str(cast.company.id), 75)
     assert set(found) == {
-        "id", "name", "description", "status", "pauseReason", "pausedAt", "issuePrefix", "issueCounter",
-        "budgetMonthlyCents", "spentMonthlyCents", "attachmentMaxBytes", "requireBoardApprovalForNewAgents",
-        "feedbackDataSharingEnabled", "feedbackDataSharingConsentAt", "feedbackDataSharingConsentByUserId",
-        "feedbackDataSharingTermsVersion", "brandColor", "logoAssetId", "logoUrl", "createdAt", "updatedAt",
-    }  # fmt: skip
+        "id",
+        "name",
+        "description",
+        "status",
+        "pauseReason",
+        "pausedAt",
+        "issuePrefix",
+        "issueCounter",
+        "budgetMonthlyCents",
+        "spentMonthlyCents",
+        "attachmentMaxBytes",
+        "requireBoardApprovalForNewAgents",
+        "feedbackDataSharingEnabled",
+        "feedbackDataSharingConsentAt",
+        "feedbackDataSharingConsentByUserId",
+        "feedbackDataSharingTermsVersion",
+        "brandColor",
+        "logoAssetId",
+        "logoUrl",
+        "createdAt",
+        "updatedAt",
+    }
 
 
 def test_stats_count_terminated_agents(cast):
@@ -73,8 +90,16 @@ def test_creator_owns_the_company_with_every_owners_right(cast):
     assert (made["issuePrefix"], made["budgetMonthlyCents"], made["status"]) == ("ACM", 5, "active")
     member = Member.objects.get(company_id=made["id"])
     assert (member.principal_id, member.membership_role, member.status) == (cast.owner.id, "owner", "active")
-    keys = Grant.objects.filter(company_id=made["id"], principal_id=cast.owner.id).values_list("permission_key", flat=True)
-    assert set(keys) == {"agents:create", "users:invite", "users:manage_permissions", "tasks:assign", "joins:approve"}
+    keys = Grant.objects.filter(company_id=made["id"], principal_id=cast.owner.id).values_list(
+        "permission_key", flat=True
+    )
+    assert set(keys) == {
+        "agents:create",
+        "users:invite",
+        "users:manage_permissions",
+        "tasks:assign",
+        "joins:approve",
+    }
     assert Activity.objects.get(company_id=made["id"]).action == "company.created"
     assert cast.as_owner.get(f"/api/companies/{made['id']}/members").status_code == 200
 
@@ -126,15 +151,22 @@ def test_companies_founded_at_once_get_prefixes_of_their_own():
 
 def test_patch_writes_what_was_sent_and_logs_it(cast):
     """C-30: details are the body."""
-    body = {"description": None, "requireBoardApprovalForNewAgents": True, "spentMonthlyCents": 99, "unknown": 1}
+    body = {
+        "description": None,
+        "requireBoardApprovalForNewAgents": True,
+        "spentMonthlyCents": 99,
+        "unknown": 1,
+    }
     answer = cast.as_operator.patch(f"/api/companies/{cast.company.id}", body)
     assert answer.status_code == 200
     assert answer.json()["requireBoardApprovalForNewAgents"] is True
     assert answer.json()["spentMonthlyCents"] == 0
     entry = Activity.objects.get(action="company.updated")
     assert entry.details == {
-        "description": None, "requireBoardApprovalForNewAgents": True, "spentMonthlyCents": 99
-    }  # fmt: skip
+        "description": None,
+        "requireBoardApprovalForNewAgents": True,
+        "spentMonthlyCents": 99,
+    }
     assert (entry.actor_type, entry.actor_id) == ("user", str(cast.operator.id))
 
 
@@ -208,8 +240,9 @@ def test_ceo_may_brand_and_nothing_else(cast):
     refused = ceo.patch(path, {"status": "paused"})
     assert refused.status_code == 400
     assert (refused.json()["details"][0]["code"], refused.json()["details"][0]["keys"]) == (
-        "unrecognized_keys", ["status"]
-    )  # fmt: skip
+        "unrecognized_keys",
+        ["status"],
+    )
     assert Company.objects.get(pk=cast.company.pk).status == "active"
     other = cast.as_agent(cast.engineer).patch(f"{path}/branding", {"brandColor": "#00ff00"})
     assert (other.status_code, other.json()["error"]) == (403, "Only CEO agents can update company branding")
@@ -230,7 +263,9 @@ def test_change_of_a_company_is_lost_whole_when_its_news_fails(cast):
 
     signals.company_stopped.connect(fail)
     try:
-        assert cast.as_owner.patch(f"/api/companies/{cast.company.id}", {"status": "paused"}).status_code == 500
+        assert (
+            cast.as_owner.patch(f"/api/companies/{cast.company.id}", {"status": "paused"}).status_code == 500
+        )
     finally:
         signals.company_stopped.disconnect(fail)
     assert Company.objects.get(pk=cast.company.pk).status == "active"

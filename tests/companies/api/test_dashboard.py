@@ -43,8 +43,10 @@ def test_costs_of_this_month(cast, budget, percent):
     spend(cast.peer, 70_000, "2020-01-01T00:00:00Z")
     spend(cast.foreign_agent, 5, clock.now())
     assert get(cast)["costs"] == {
-        "monthSpendCents": 1_000, "monthBudgetCents": budget, "monthUtilizationPercent": percent
-    }  # fmt: skip
+        "monthSpendCents": 1_000,
+        "monthBudgetCents": budget,
+        "monthUtilizationPercent": percent,
+    }
 
 
 def test_sums_above_32_bits_are_exact(cast):
@@ -57,9 +59,11 @@ def test_sums_above_32_bits_are_exact(cast):
 
 def test_approvals_and_budgets(cast):
     for kind, status in (
-        ("request_board_approval", "pending"), ("budget_override_required", "pending"),
-        ("budget_override_required", "approved"), ("request_board_approval", "revision_requested"),
-    ):  # fmt: skip
+        ("request_board_approval", "pending"),
+        ("budget_override_required", "pending"),
+        ("budget_override_required", "approved"),
+        ("request_board_approval", "revision_requested"),
+    ):
         cast.company.approvals.create(type=kind, status=status)
     Agent.objects.filter(pk=cast.engineer.pk).update(status="paused", pause_reason="budget")
     Agent.objects.filter(pk=cast.manager.pk).update(status="paused", pause_reason="manual")
@@ -67,8 +71,11 @@ def test_approvals_and_budgets(cast):
     found = get(cast)
     assert found["pendingApprovals"] == 2
     assert found["budgets"] == {
-        "activeIncidents": 0, "pendingApprovals": 1, "pausedAgents": 1, "pausedProjects": 1
-    }  # fmt: skip
+        "activeIncidents": 0,
+        "pendingApprovals": 1,
+        "pausedAgents": 1,
+        "pausedProjects": 1,
+    }
     assert get(cast, "sidebar-badges")["approvals"] == 3
 
 

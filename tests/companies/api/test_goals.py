@@ -24,9 +24,17 @@ def test_create_change_delete(cast):
     assert made.status_code == 201
     goal = made.json()
     assert set(goal) == {
-        "id", "companyId", "title", "description", "level", "status", "parentId", "ownerAgentId", "createdAt",
+        "id",
+        "companyId",
+        "title",
+        "description",
+        "level",
+        "status",
+        "parentId",
+        "ownerAgentId",
+        "createdAt",
         "updatedAt",
-    }  # fmt: skip
+    }
     assert (goal["level"], goal["status"]) == ("task", "planned")
     body = {"status": "active", "description": "first\\nsecond", "ownerAgentId": str(cast.peer.id)}
     changed = cast.as_owner.patch(f"/api/goals/{goal['id']}", body).json()
@@ -71,9 +79,11 @@ def test_reference_that_does_not_hold_is_refused(cast, body, error):
     goal = factories.goal(cast.company)
     child = factories.goal(cast.company, parent=goal)
     ids = {
-        "foreign": factories.goal(cast.elsewhere).id, "agent": cast.foreign_agent.id, "itself": goal.id,
+        "foreign": factories.goal(cast.elsewhere).id,
+        "agent": cast.foreign_agent.id,
+        "itself": goal.id,
         "grandchild": factories.goal(cast.company, parent=child).id,
-    }  # fmt: skip
+    }
     body = {key: str(ids[value]) for key, value in body.items()}
     answer = cast.as_owner.patch(f"/api/goals/{goal.id}", body)
     assert (answer.status_code, answer.json()["error"]) == (422, error)
@@ -123,9 +133,13 @@ def test_bad_goal_is_refused(cast, body, where):
     [
         pytest.param([], None, id="C-70 none"),
         pytest.param([("task", "active", None)], None, id="C-70 no company goal"),
-        pytest.param([("company", "planned", None), ("company", "active", None)], 1, id="C-70 active before planned"),
+        pytest.param(
+            [("company", "planned", None), ("company", "active", None)], 1, id="C-70 active before planned"
+        ),
         pytest.param([("company", "active", None), ("company", "active", None)], 0, id="C-70 oldest"),
-        pytest.param([("company", "planned", None), ("company", "active", 0)], 0, id="C-70 parentless before active"),
+        pytest.param(
+            [("company", "planned", None), ("company", "active", 0)], 0, id="C-70 parentless before active"
+        ),
         pytest.param([("team", "active", None), ("company", "planned", 0)], 1, id="C-70 any company goal"),
     ],
 )
@@ -133,9 +147,12 @@ def test_default_goal(cast, existing, wanted):
     made: list[Goal] = []
     for age, (level, status, parent) in enumerate(existing):
         goal = factories.goal(
-            cast.company, level=level, status=status, parent=made[parent] if parent is not None else None,
+            cast.company,
+            level=level,
+            status=status,
+            parent=made[parent] if parent is not None else None,
             created_at=clock.now() + timedelta(seconds=age),
-        )  # fmt: skip
+        )
         made.append(goal)
     found = goals.default_goal(cast.company.id)
     assert found == (made[wanted] if wanted is not None else None)

@@ -26,8 +26,11 @@ class TestMe:
         """C-21"""
         me = cast.as_owner.get("/api/cli-auth/me").json()
         assert me["user"] == {
-            "id": str(cast.owner.id), "email": cast.owner.email, "name": cast.owner.username, "image": None
-        }  # fmt: skip
+            "id": str(cast.owner.id),
+            "email": cast.owner.email,
+            "name": cast.owner.username,
+            "image": None,
+        }
         assert (me["userId"], me["isInstanceAdmin"], me["source"]) == (str(cast.owner.id), True, "board_key")
         assert me["companyIds"] == [str(cast.company.id)]
         assert me["memberships"] == [
@@ -38,8 +41,9 @@ class TestMe:
     def test_session(self, cast):
         found = signed_in(cast.operator).get("/api/auth/get-session").json()
         assert found["session"] == {
-            "id": f"paperclip:session:{cast.operator.id}", "userId": str(cast.operator.id)
-        }  # fmt: skip
+            "id": f"paperclip:session:{cast.operator.id}",
+            "userId": str(cast.operator.id),
+        }
         assert found["user"]["email"] == cast.operator.email
 
     @pytest.mark.parametrize("path", ["cli-auth/me", "auth/get-session", "auth/profile"])
@@ -56,7 +60,10 @@ class TestMe:
         assert caller.post("/api/cli-auth/revoke-current").json()["revoked"] is True
         assert caller.get("/api/cli-auth/me").status_code == 401
         session = signed_in(cast.operator).post(
-            "/api/cli-auth/revoke-current", "{}", content_type="application/json", headers={"origin": "http://testserver"}
+            "/api/cli-auth/revoke-current",
+            "{}",
+            content_type="application/json",
+            headers={"origin": "http://testserver"},
         )
         assert session.status_code == 400
 
@@ -72,7 +79,9 @@ class TestProfile:
 
     def test_asset_of_this_server_is_a_picture(self, cast):
         image = "/api/assets/7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c/content"
-        assert cast.as_owner.patch("/api/auth/profile", {"name": "Ada", "image": image}).json()["image"] == image
+        assert (
+            cast.as_owner.patch("/api/auth/profile", {"name": "Ada", "image": image}).json()["image"] == image
+        )
 
     @pytest.mark.parametrize(
         ("body", "where"),
@@ -82,7 +91,9 @@ class TestProfile:
             pytest.param({"name": "x" * 121}, ["name"], id="C-16 long"),
             pytest.param({"name": "x", "image": "javascript:alert(1)"}, ["image"], id="C-16 script"),
             pytest.param({"name": "x", "image": "ftp://a/b"}, ["image"], id="C-16 ftp"),
-            pytest.param({"name": "x", "image": "https://e.com/" + "a" * 4_000}, ["image"], id="C-16 long picture"),
+            pytest.param(
+                {"name": "x", "image": "https://e.com/" + "a" * 4_000}, ["image"], id="C-16 long picture"
+            ),
         ],
     )
     def test_bad_profile_is_refused(self, cast, body, where):
@@ -101,7 +112,9 @@ class TestBrowserOrigin:
             pytest.param({}, 403, id="C-18 no origin"),
             pytest.param({"referer": "http://localhost:3199/admin/"}, 200, id="B-26"),
             pytest.param({"origin": "http://testserver"}, 200, id="C-18 own host"),
-            pytest.param({"origin": "http://evil.example", "x-forwarded-host": "evil.example"}, 403, id="CW-33"),
+            pytest.param(
+                {"origin": "http://evil.example", "x-forwarded-host": "evil.example"}, 403, id="CW-33"
+            ),
             pytest.param({"origin": "http://testserver.evil.example"}, 403, id="C-18 look-alike"),
             pytest.param({"origin": "null"}, 403, id="C-18 null origin"),
         ],
@@ -109,7 +122,10 @@ class TestBrowserOrigin:
     def test_post(self, cast, headers, status):
         client = signed_in(cast.operator)
         answer = client.post(
-            f"/api/companies/{cast.company.id}/archive", "{}", content_type="application/json", headers=headers
+            f"/api/companies/{cast.company.id}/archive",
+            "{}",
+            content_type="application/json",
+            headers=headers,
         )
         assert answer.status_code == status, answer.content
         if status == 403:
@@ -117,7 +133,10 @@ class TestBrowserOrigin:
 
     def test_keys_need_no_origin(self, cast):
         """B-27"""
-        assert cast.as_operator.post(f"/api/companies/{cast.company.id}/goals", {"title": "x"}).status_code == 201
+        assert (
+            cast.as_operator.post(f"/api/companies/{cast.company.id}/goals", {"title": "x"}).status_code
+            == 201
+        )
 
 
 class TestHealth:
@@ -149,19 +168,27 @@ for path in ("/api/health", "/api/agents/me"):
         print(json.dumps([path, answer.status_code, json.loads(answer.content)]))
 """
         environment = {
-            "DJANGO_SETTINGS_MODULE": "paperclip.settings", "PAPERCLIP_HOME": str(tmp_path), "PATH": "/usr/bin",
-            "DATABASE_URL": "postgres://nobody@127.0.0.1:9/nothing", "PAPERCLIP_ALLOWED_HOSTNAMES": "testserver",
-        }  # fmt: skip
+            "DJANGO_SETTINGS_MODULE": "paperclip.settings",
+            "PAPERCLIP_HOME": str(tmp_path),
+            "PATH": "/usr/bin",
+            "DATABASE_URL": "postgres://nobody@127.0.0.1:9/nothing",
+            "PAPERCLIP_ALLOWED_HOSTNAMES": "testserver",
+        }
         done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True
+            [sys.executable, "-c", program],
+            env=environment,
+            cwd=settings.BASE_DIR,
+            capture_output=True,
+            text=True,
         )
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(answers) == 6, done.stderr[-2_000:]
         for path, status, body in answers:
             if path == "/api/health":
                 assert (status, body) == (
-                    503, {"status": "unhealthy", "version": settings.VERSION, "error": "database_unreachable"}
-                )  # fmt: skip
+                    503,
+                    {"status": "unhealthy", "version": settings.VERSION, "error": "database_unreachable"},
+                )
             else:
                 assert status in (401, 503)
                 assert set(body) == {"error"}

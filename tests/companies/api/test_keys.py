@@ -42,7 +42,9 @@ class TestAgentKeys:
     @pytest.mark.parametrize(
         ("status", "error"),
         [
-            pytest.param("pending_approval", "Cannot create keys for pending approval agents", id="C-59 pending"),
+            pytest.param(
+                "pending_approval", "Cannot create keys for pending approval agents", id="C-59 pending"
+            ),
             pytest.param("terminated", "Cannot create keys for terminated agents", id="B-53"),
         ],
     )
@@ -98,7 +100,9 @@ class TestBoardTokens:
         assert all("token" not in one for one in listed)
         assert caller.delete(f"/api/board-api-keys/{body['id']}").json() == {"ok": True}
         assert caller.get("/api/cli-auth/me").status_code == 401
-        actions = Activity.objects.filter(company=cast.company, entity_type="user").values_list("action", flat=True)
+        actions = Activity.objects.filter(company=cast.company, entity_type="user").values_list(
+            "action", flat=True
+        )
         assert sorted(actions) == ["board_api_key.created", "board_api_key.revoked"]
 
     def test_lasts_thirty_days_unless_said_otherwise(self, cast):
@@ -120,7 +124,9 @@ class TestBoardTokens:
         [
             pytest.param({}, ["name"], id="K-13 name"),
             pytest.param({"name": "x", "expiresAt": "2020-01-01T00:00:00Z"}, ["expiresAt"], id="K-13 past"),
-            pytest.param({"name": "x", "expiresAt": "2030-01-01T00:00:00+02:00"}, ["expiresAt"], id="C-7 offset"),
+            pytest.param(
+                {"name": "x", "expiresAt": "2030-01-01T00:00:00+02:00"}, ["expiresAt"], id="C-7 offset"
+            ),
         ],
     )
     def test_bad_body_is_refused(self, cast, body, where):

@@ -29,14 +29,20 @@ def test_list_shows_people_last_changed_first_with_grants(cast):
     assert [one["membershipRole"] for one in answer["members"]] == ["viewer", "operator", "owner"]
     operator = answer["members"][1]
     assert operator["user"] == {
-        "id": str(cast.operator.id), "email": cast.operator.email, "name": cast.operator.username, "image": None
-    }  # fmt: skip
+        "id": str(cast.operator.id),
+        "email": cast.operator.email,
+        "name": cast.operator.username,
+        "image": None,
+    }
     assert [grant["permissionKey"] for grant in operator["grants"]] == ["tasks:assign"]
     assert operator["removal"] == {"canArchive": True, "reason": None}
     assert answer["members"][2]["removal"]["canArchive"] is False
     assert answer["access"] == {
-        "currentUserRole": "owner", "canManageMembers": True, "canInviteUsers": True, "canApproveJoinRequests": True
-    }  # fmt: skip
+        "currentUserRole": "owner",
+        "canManageMembers": True,
+        "canInviteUsers": True,
+        "canApproveJoinRequests": True,
+    }
 
 
 def test_directory_shows_active_people(cast):
@@ -58,7 +64,9 @@ def test_agent_with_the_grant_manages_members(cast):
 
 def test_patch_changes_role_and_status_and_keeps_grants(cast):
     """C-34"""
-    answer = cast.as_owner.patch(path(cast, cast.operator), {"membershipRole": "viewer", "status": "suspended"})
+    answer = cast.as_owner.patch(
+        path(cast, cast.operator), {"membershipRole": "viewer", "status": "suspended"}
+    )
     assert (answer.json()["membershipRole"], answer.json()["status"]) == ("viewer", "suspended")
     assert [grant["permissionKey"] for grant in answer.json()["grants"]] == ["tasks:assign"]
     entry = Activity.objects.get(action="company_member.updated")
@@ -69,7 +77,9 @@ def test_patch_changes_role_and_status_and_keeps_grants(cast):
 @pytest.mark.parametrize("tail", ["/role-and-grants", "/permissions"])
 def test_grants_are_replaced(cast, tail):
     """C-34"""
-    body = {"grants": [{"permissionKey": "agents:create"}, {"permissionKey": "joins:approve", "scope": {"a": 1}}]}
+    body = {
+        "grants": [{"permissionKey": "agents:create"}, {"permissionKey": "joins:approve", "scope": {"a": 1}}]
+    }
     answer = cast.as_owner.patch(path(cast, cast.operator, tail), body)
     found = {grant["permissionKey"]: grant["scope"] for grant in answer.json()["grants"]}
     assert found == {"agents:create": None, "joins:approve": {"a": 1}}
@@ -108,7 +118,10 @@ def test_two_owners_demoting_each_other_leave_one():
     """B-105 under a race: exactly one demotion goes through."""
     cast = standing.make()
     other = factories.user(member_of=cast.company)
-    targets = [(Caller(factories.board_token(cast.owner)), other), (Caller(factories.board_token(other)), cast.owner)]
+    targets = [
+        (Caller(factories.board_token(cast.owner)), other),
+        (Caller(factories.board_token(other)), cast.owner),
+    ]
     statuses = []
     start = threading.Barrier(2)
 
@@ -132,7 +145,9 @@ def test_two_owners_demoting_each_other_leave_one():
         pytest.param("", {"status": "archived"}, ["status"], id="C-34 archive has its own endpoint"),
         pytest.param("", {"membershipRole": "king"}, ["membershipRole"], id="C-32 unknown role"),
         pytest.param("/role-and-grants", {}, ["grants"], id="C-34 grants required"),
-        pytest.param("/permissions", {"grants": [{"permissionKey": "x"}]}, ["grants", 0, "permissionKey"], id="C-23"),
+        pytest.param(
+            "/permissions", {"grants": [{"permissionKey": "x"}]}, ["grants", 0, "permissionKey"], id="C-23"
+        ),
         pytest.param("/permissions", {"grants": ["x"]}, ["grants", 0], id="C-34 grant is no object"),
     ],
 )
@@ -144,11 +159,15 @@ def test_bad_body_is_refused(cast, tail, body, where):
 
 def test_member_of_another_company_is_unknown(cast):
     foreign = Member.objects.get(principal_id=cast.outsider.id)
-    answer = cast.as_owner.patch(f"/api/companies/{cast.company.id}/members/{foreign.id}", {"status": "suspended"})
+    answer = cast.as_owner.patch(
+        f"/api/companies/{cast.company.id}/members/{foreign.id}", {"status": "suspended"}
+    )
     assert (answer.status_code, answer.json()["error"]) == (404, "Member not found")
 
 
 def test_agents_membership_is_no_person(cast):
     agents = Member.objects.get(principal_id=cast.peer.id)
-    answer = cast.as_owner.patch(f"/api/companies/{cast.company.id}/members/{agents.id}", {"status": "suspended"})
+    answer = cast.as_owner.patch(
+        f"/api/companies/{cast.company.id}/members/{agents.id}", {"status": "suspended"}
+    )
     assert answer.status_code == 404

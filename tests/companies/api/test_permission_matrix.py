@@ -15,7 +15,7 @@ from tests import factories
 from tests.cast import Caller
 
 CALLERS = ("loc", "adm", "usr", "vw", "self", "mgr", "ceo", "crt", "oth", "x", "xagent", "nobody")
-# Where a cell says 2, any success will do; R is a success that shows no configuration; 4 is any refusal but 403.
+# Where a cell says 2, any success will do; R is a success that shows no configuration.
 EVERYBODY_READS = {"loc": 2, "adm": 2, "usr": 2, "vw": 2, "self": 2, "mgr": 2, "ceo": 2, "crt": 2, "oth": 2}
 OUTSIDE = {"x": 403, "xagent": 403, "nobody": 401}
 OUTSIDE_BY_ID = {"x": 404, "xagent": 404, "nobody": 401}
@@ -40,13 +40,20 @@ def scene(cast):
     creator = factories.agent(company, name="Creator", permissions={"canCreateAgents": True})
     key, _ = keys.create(agent=cast.engineer, name="k", actor=_system(), now=clock.now())
     revision = AgentConfigRevision.objects.create(
-        company=company, agent=cast.engineer, changed_keys=["title"], before_config={}, after_config=_snapshot(cast.engineer)
+        company=company,
+        agent=cast.engineer,
+        changed_keys=["title"],
+        before_config={},
+        after_config=_snapshot(cast.engineer),
     )
     approval = company.approvals.create(
         type="request_board_approval", payload={}, requested_by_agent=cast.engineer, status="pending"
     )
     sent_back = company.approvals.create(
-        type="request_board_approval", payload={}, requested_by_agent=cast.engineer, status="revision_requested"
+        type="request_board_approval",
+        payload={},
+        requested_by_agent=cast.engineer,
+        status="revision_requested",
     )
     waiting = factories.agent(company, name="Waiting", status="pending_approval")
     callers = {
@@ -153,7 +160,8 @@ ROWS = [
         loc=2, adm=2, usr=403, vw=403, self=2, mgr=403, ceo=2, crt=2, oth=403, **OUTSIDE_BY_ID,
     ),
     row(
-        "C-28 set permissions", "patch", "agents/{a}/permissions", {"canCreateAgents": False, "canAssignTasks": True},
+        "C-28 set permissions", "patch", "agents/{a}/permissions",
+        {"canCreateAgents": False, "canAssignTasks": True},
         loc=2, adm=2, usr=403, vw=403, self=403, mgr=403, ceo=2, crt=403, oth=403, **OUTSIDE_BY_ID,
     ),
     *(
@@ -205,7 +213,8 @@ ROWS = [
     row("C-28 list approvals", "get", "companies/{c}/approvals", **EVERYBODY_READS, **OUTSIDE),
     row("C-28 read approval", "get", "approvals/{approval}", **EVERYBODY_READS, **OUTSIDE_BY_ID),
     row(
-        "C-28 create approval", "post", "companies/{c}/approvals", {"type": "request_board_approval", "payload": {}},
+        "C-28 create approval", "post", "companies/{c}/approvals",
+        {"type": "request_board_approval", "payload": {}},
         **EVERYBODY_READS | {"vw": 403}, **OUTSIDE,
     ),
     *(
@@ -221,12 +230,14 @@ ROWS = [
     ),
     row(
         "C-28 report a cost", "post", "companies/{c}/cost-events",
-        {"agentId": "{a}", "provider": "p", "model": "m", "costCents": 1, "occurredAt": "2026-01-31T08:15:00.000Z"},
+        {"agentId": "{a}", "provider": "p", "model": "m", "costCents": 1, "occurredAt": "2026-01-31T08:15:00Z"},
         loc=2, adm=2, usr=2, vw=403, self=2, mgr=403, ceo=403, crt=403, oth=403, **OUTSIDE,
     ),
     *(
         row(f"C-28 read {what}", "get", f"companies/{{c}}/{what}", **EVERYBODY_READS, **OUTSIDE)
-        for what in ("costs/summary", "costs/by-agent", "dashboard", "sidebar-badges", "activity", "user-directory")
+        for what in (
+            "costs/summary", "costs/by-agent", "dashboard", "sidebar-badges", "activity", "user-directory"
+        )
     ),
     row(
         "C-28 set company budget", "patch", "companies/{c}/budgets", {"budgetMonthlyCents": 5},
@@ -256,7 +267,9 @@ ROWS = [
 @pytest.mark.parametrize(("method", "path", "body", "cells"), ROWS)
 def test_matrix(scene, who, method, path, body, cells):
     if body is not None:
-        body = {key: value.format(**scene.ids) if isinstance(value, str) else value for key, value in body.items()}
+        body = {
+            key: value.format(**scene.ids) if isinstance(value, str) else value for key, value in body.items()
+        }
     answer = getattr(scene.callers[who], method)(scene.path(path), body)
     if cells[who] == 2:
         assert answer.status_code in (200, 201), answer.content

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from paperclip.companies import projects, signals
-from paperclip.companies.models import Activity, Agent, Project
+from paperclip.companies import projects
+from paperclip.companies.models import Activity, Project
 from tests import factories
 
 
@@ -45,7 +45,10 @@ def test_goal_ids_are_the_truth(cast):
 
 def test_names_are_kept_apart(cast):
     """C-65"""
-    made = [cast.as_owner.post(path(cast), {"name": name}).json() for name in ("Alpha", "alpha!", "Älpha", "Älpha")]
+    made = [
+        cast.as_owner.post(path(cast), {"name": name}).json()
+        for name in ("Alpha", "alpha!", "Älpha", "Älpha")
+    ]
     assert [one["name"] for one in made] == ["Alpha", "alpha! 2", "Älpha", "Älpha"]
     assert made[2]["urlKey"] == f"lpha-{made[2]['id'][:8]}"
     assert made[2]["urlKey"] != made[3]["urlKey"]
@@ -57,7 +60,10 @@ def test_patch_logs_keys_and_no_values(cast):
     body = {"status": "in_progress", "targetDate": "2026-12-31", "env": {"B": "very-secret", "A": "x"}}
     found = cast.as_owner.patch(f"/api/projects/{project.id}", body).json()
     assert (found["status"], found["targetDate"]) == ("in_progress", "2026-12-31")
-    assert found["env"] == {"B": {"type": "plain", "value": "very-secret"}, "A": {"type": "plain", "value": "x"}}
+    assert found["env"] == {
+        "B": {"type": "plain", "value": "very-secret"},
+        "A": {"type": "plain", "value": "x"},
+    }
     entry = Activity.objects.get(action="project.updated")
     assert entry.details == {"changedKeys": ["env", "status", "targetDate"], "envKeys": ["A", "B"]}
 
@@ -93,7 +99,9 @@ class TestShortname:
 
     def test_named_company(self, cast):
         project = factories.project(cast.company, name="Alpha")
-        assert cast.as_owner.get(f"/api/projects/alpha?companyId={cast.company.id}").json()["id"] == str(project.id)
+        assert cast.as_owner.get(f"/api/projects/alpha?companyId={cast.company.id}").json()["id"] == str(
+            project.id
+        )
         assert cast.as_owner.get("/api/projects/alpha").status_code == 404
         assert cast.as_outsider.get(f"/api/projects/alpha?companyId={cast.company.id}").status_code == 403
 
@@ -109,14 +117,21 @@ class TestShortname:
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
-        pytest.param({"leadAgentId": "FOREIGN"}, 422, "Lead agent not found in this company", id="CW-16 lead"),
+        pytest.param(
+            {"leadAgentId": "FOREIGN"}, 422, "Lead agent not found in this company", id="CW-16 lead"
+        ),
         pytest.param({"goalIds": ["GOAL"]}, 422, "Goal not found in this company", id="CW-16 goal"),
         pytest.param({"env": {"1A": "x"}}, 422, "Invalid environment variable name: 1A", id="C-100"),
         pytest.param(
             {"env": {"A": {"type": "secret_ref", "secretId": "s"}}}, 422, "A: secret not found: s", id="B-115"
         ),
         pytest.param(
-            {"executionWorkspacePolicy": {"enabled": True, "environmentId": "7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c"}},
+            {
+                "executionWorkspacePolicy": {
+                    "enabled": True,
+                    "environmentId": "7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c",
+                }
+            },
             422,
             "executionWorkspacePolicy.environmentId: environment not found in this company",
             id="C-67 environment",
@@ -142,8 +157,12 @@ def test_refused_by_rule(cast, body, status, error):
         pytest.param({"targetDate": "31.12.2026"}, ["targetDate"], id="C-65 date"),
         pytest.param({"targetDate": "2026-13-01"}, ["targetDate"], id="C-65 no such day"),
         pytest.param({"goalIds": ["x"]}, ["goalIds", 0], id="C-7"),
-        pytest.param({"executionWorkspacePolicy": {}}, ["executionWorkspacePolicy", "enabled"], id="C-65 enabled"),
-        pytest.param({"executionWorkspacePolicy": {"enabled": True, "x": 1}}, ["executionWorkspacePolicy"], id="C-6"),
+        pytest.param(
+            {"executionWorkspacePolicy": {}}, ["executionWorkspacePolicy", "enabled"], id="C-65 enabled"
+        ),
+        pytest.param(
+            {"executionWorkspacePolicy": {"enabled": True, "x": 1}}, ["executionWorkspacePolicy"], id="C-6"
+        ),
         pytest.param(
             {"executionWorkspacePolicy": {"enabled": True, "workspaceStrategy": {"x": 1}}},
             ["executionWorkspacePolicy", "workspaceStrategy"],
@@ -176,30 +195,18 @@ def test_workspace_commands_are_closed_to_agents(cast):
     assert agent.patch(f"/api/projects/{made['id']}", other).status_code == 403
 
 
-def test_higher_floors_show_and_make_workspaces(cast, monkeypatch):
-    """What is registered is asked once for a list, and its words are shown."""
+def test_what_higher_floors_add_is_asked_for_once_per_answer(cast, monkeypatch):
     asked: list[int] = []
 
     def extender(rows):
         asked.append(len(rows))
-        return {row.id: {"workspaces": [{"name": f"of {row.name}"}], "primaryWorkspace": {"name": "p"}} for row in rows}
+        return {row.id: {"workspaces": [{"name": f"of {row.name}"}]} for row in rows}
 
-    made: list[tuple[str, object]] = []
-
-    def receiver(project, workspace, **_):
-        made.append((project.name, workspace))
-        return Agent.objects.get(pk=cast.peer.pk).id if workspace else None
-
+    for name in ("A", "B"):
+        cast.as_owner.post(path(cast), {"name": name})
     monkeypatch.setattr(projects, "_extenders", [extender])
-    signals.project_created.connect(receiver)
-    try:
-        for name in ("A", "B"):
-            cast.as_owner.post(path(cast), {"name": name, "workspace": {"cwd": "/w"}})
-    finally:
-        signals.project_created.disconnect(receiver)
-    assert made == [("A", {"cwd": "/w"}), ("B", {"cwd": "/w"})]
-    assert Activity.objects.filter(action="project.created").first().details["workspaceId"] == str(cast.peer.id)
-    asked.clear()
+
     rows = cast.as_owner.get(path(cast)).json()
+
     assert [row["workspaces"] for row in rows] == [[{"name": "of A"}], [{"name": "of B"}]]
     assert asked == [2]

@@ -10,7 +10,7 @@ from paperclip.companies.models import ProjectGoal
 from paperclip.core import clock
 from tests import factories
 
-# Questions for a list of any length, the caller's credentials and the company included. Change on purpose only.
+# Questions for a list of any length, credentials and company included. Change on purpose only.
 KNOWN = {
     "companies": 4,
     "companies/stats": 4,

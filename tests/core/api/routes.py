@@ -46,7 +46,9 @@ class Route:
 
 def every() -> list[Route]:
     """Return all addresses that a view of the API answers."""
-    return [Route(template, view) for template, view in _walk(get_resolver().url_patterns, "") if view is not None]
+    return [
+        Route(template, view) for template, view in _walk(get_resolver().url_patterns, "") if view is not None
+    ]
 
 
 def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -57,7 +59,10 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
         elif isinstance(pattern, URLPattern) and where.startswith("api/"):
             view = getattr(pattern.callback, "cls", None)
             # The document describes the others and is not described by itself.
-            yield where, view if view is not None and not view.__module__.startswith("drf_spectacular") else None
+            yield (
+                where,
+                view if view is not None and not view.__module__.startswith("drf_spectacular") else None,
+            )
 
 
 @cache
@@ -90,5 +95,7 @@ def example(schema: dict[str, Any]) -> Any:
             return [example(schema["items"])] * schema.get("minItems", 0)
         case "object":
             wanted = schema.get("required", [])
-            return {name: example(inner) for name, inner in schema.get("properties", {}).items() if name in wanted}
+            return {
+                name: example(inner) for name, inner in schema.get("properties", {}).items() if name in wanted
+            }
     return {}

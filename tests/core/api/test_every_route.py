@@ -121,7 +121,9 @@ def require_clean(answer, what: str) -> None:
 def send(caller, method: str, path: str, body: bytes | None = None):
     if method == "get":
         return caller.get(path)
-    return caller.generic(method.upper(), path, body if body is not None else b"{}", content_type="application/json")
+    return caller.generic(
+        method.upper(), path, body if body is not None else b"{}", content_type="application/json"
+    )
 
 
 @each_route
@@ -139,8 +141,26 @@ def test_bad_reference_is_refused(scene, route):
 @each_route
 def test_bad_query_is_refused(scene, route):
     path = route.path(**values(scene, route))
-    words = ("limit", "offset", "status", "companyId", "agentId", "from", "after", "afterSeq", "q", "order", "userId")
-    for name, value in {"words": "x", "NUL": "%00", "broken": "%ED%A0%80", "huge": "9" * 30, "minus": "-1"}.items():
+    words = (
+        "limit",
+        "offset",
+        "status",
+        "companyId",
+        "agentId",
+        "from",
+        "after",
+        "afterSeq",
+        "q",
+        "order",
+        "userId",
+    )
+    for name, value in {
+        "words": "x",
+        "NUL": "%00",
+        "broken": "%ED%A0%80",
+        "huge": "9" * 30,
+        "minus": "-1",
+    }.items():
         if "get" in route.methods:
             for word in words:
                 answer = scene.as_owner.get(f"{path}?{word}={value}")
@@ -188,7 +208,11 @@ def test_bad_value_of_a_field_is_refused_by_its_name(scene, route):
 def test_outsiders_see_and_change_nothing(scene, route):
     """B-16, B-17: neither a person nor an agent of another company, nor a stranger."""
     path = route.path(**values(scene, route))
-    callers = {"outsider": scene.as_outsider, "foreign agent": scene.as_foreign_agent, "nobody": scene.as_nobody}
+    callers = {
+        "outsider": scene.as_outsider,
+        "foreign agent": scene.as_foreign_agent,
+        "nobody": scene.as_nobody,
+    }
     for method in route.methods:
         schema = route.body_schema(method)
         body = json.dumps(routes.example(schema)).encode() if schema else b"{}"
@@ -213,7 +237,9 @@ def test_viewer_changes_nothing(scene, route):
         schema = route.body_schema(method)
         body = json.dumps(routes.example(schema)).encode() if schema else b"{}"
         answer = send(scene.as_viewer, method, path, body)
-        assert answer.status_code in (403, 405), f"{method} {path}: {answer.status_code} {answer.content[:200]!r}"
+        assert answer.status_code in (403, 405), (
+            f"{method} {path}: {answer.status_code} {answer.content[:200]!r}"
+        )
 
 
 @each_route

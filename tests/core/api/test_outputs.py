@@ -41,16 +41,27 @@ def test_absent_inner_is_null():
 
 def test_given_values_are_not_read_from_the_source():
     assert SampleOut.render(SimpleNamespace(name="x"), inner=1, inners=2, more=3) == {
-        "someName": "x", "inner": 1, "inners": 2, "more": 3
-    }  # fmt: skip
+        "someName": "x",
+        "inner": 1,
+        "inners": 2,
+        "more": 3,
+    }
 
 
 def test_values_as_the_interface_writes_them():
     value = {
-        "at": datetime(2026, 1, 31, 8, 15, tzinfo=UTC), "sum": Decimal(2**60), "part": Decimal("0.5"),
-        "huge": Decimal(2**70), "id": UUID(int=1), "set": {2, 1},
-    }  # fmt: skip
+        "at": datetime(2026, 1, 31, 8, 15, tzinfo=UTC),
+        "sum": Decimal(2**60),
+        "part": Decimal("0.5"),
+        "huge": Decimal(2**70),
+        "id": UUID(int=1),
+        "set": {2, 1},
+    }
     assert json.loads(dumps(value)) == {
-        "at": "2026-01-31T08:15:00.000Z", "sum": 2**60, "part": 0.5, "huge": float(2**70),
-        "id": "00000000-0000-0000-0000-000000000001", "set": [1, 2],
-    }  # fmt: skip
+        "at": "2026-01-31T08:15:00.000Z",
+        "sum": 2**60,
+        "part": 0.5,
+        "huge": float(2**70),
+        "id": "00000000-0000-0000-0000-000000000001",
+        "set": [1, 2],
+    }

@@ -44,7 +44,9 @@ def test_escaped_backslash_before_digits_is_no_nul():
 
 class TestOverHttp:
     def post(self, caller, cast, body, content_type="application/json"):
-        return caller.generic("POST", f"/api/companies/{cast.company.id}/goals", body, content_type=content_type)
+        return caller.generic(
+            "POST", f"/api/companies/{cast.company.id}/goals", body, content_type=content_type
+        )
 
     def test_body_above_the_limit(self, cast):
         """CW-4: 413"""
@@ -59,11 +61,20 @@ class TestOverHttp:
             assert isinstance(answer.json()["error"], str)
 
     def test_charset_is_fine(self, cast):
-        assert self.post(cast.as_owner, cast, b'{"title":"x"}', "application/json; charset=utf-8").status_code == 201
+        assert (
+            self.post(cast.as_owner, cast, b'{"title":"x"}', "application/json; charset=utf-8").status_code
+            == 201
+        )
 
     def test_unknown_route_and_method(self, cast):
         """C-1, C-4"""
-        for path in ("/api/nothing", "/api/", "/api", "/api/companies/", f"/api/companies/{cast.company.id}/nothing"):
+        for path in (
+            "/api/nothing",
+            "/api/",
+            "/api",
+            "/api/companies/",
+            f"/api/companies/{cast.company.id}/nothing",
+        ):
             answer = cast.as_owner.get(path)
             assert (answer.status_code, answer.json()) == (404, {"error": "API route not found"}), path
         answer = cast.as_owner.put(f"/api/companies/{cast.company.id}", {})

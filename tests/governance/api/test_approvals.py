@@ -41,17 +41,23 @@ class TestAsking:
         assert answer.status_code == 201
         made = answer.json()
         assert (made["status"], made["requestedByAgentId"], made["requestedByUserId"]) == (
-            "pending", str(cast.peer.id), None
-        )  # fmt: skip
+            "pending",
+            str(cast.peer.id),
+            None,
+        )
         (link,) = issue.approval_links.all()
         assert (str(link.approval_id), link.linked_by_agent_id) == (made["id"], cast.peer.id)
         assert Activity.objects.get(action="approval.created").details == {
-            "type": "request_board_approval", "issueIds": [str(issue.id)]
-        }  # fmt: skip
+            "type": "request_board_approval",
+            "issueIds": [str(issue.id)],
+        }
 
     def test_person_may_ask_for_an_agent(self, cast):
         made = ask(cast.as_operator, cast, requestedByAgentId=str(cast.peer.id)).json()
-        assert (made["requestedByAgentId"], made["requestedByUserId"]) == (str(cast.peer.id), str(cast.operator.id))
+        assert (made["requestedByAgentId"], made["requestedByUserId"]) == (
+            str(cast.peer.id),
+            str(cast.operator.id),
+        )
 
     @pytest.mark.parametrize(
         ("who", "fields", "status"),
@@ -64,9 +70,12 @@ class TestAsking:
     )
     def test_refused_by_rule(self, cast, who, fields, status):
         ids = {
-            "CEO": cast.ceo.id, "FOREIGN": cast.foreign_agent.id, "UNKNOWN": "7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c",
-            "ISSUE": factories.issue(cast.company).id, "FOREIGN_ISSUE": factories.issue(cast.elsewhere).id,
-        }  # fmt: skip
+            "CEO": cast.ceo.id,
+            "FOREIGN": cast.foreign_agent.id,
+            "UNKNOWN": "7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c",
+            "ISSUE": factories.issue(cast.company).id,
+            "FOREIGN_ISSUE": factories.issue(cast.elsewhere).id,
+        }
         body = {
             key: [str(ids[one]) for one in value] if isinstance(value, list) else str(ids[value])
             for key, value in fields.items()
@@ -100,7 +109,9 @@ class TestReading:
 
     def test_payload_leaves_without_secrets(self, cast):
         """C-71"""
-        made = ask(cast.as_owner, cast, payload={"apiKey": "sk-1", "env": {"A": {"type": "plain", "value": "x"}}}).json()
+        made = ask(
+            cast.as_owner, cast, payload={"apiKey": "sk-1", "env": {"A": {"type": "plain", "value": "x"}}}
+        ).json()
         assert made["payload"]["apiKey"] == "***REDACTED***"
         assert cast.as_owner.get(f"/api/approvals/{made['id']}").json()["payload"]["env"]["A"]["value"] == "x"
 
@@ -127,7 +138,11 @@ class TestDeciding:
 
     @pytest.mark.parametrize(
         ("verb", "status"),
-        [(verb, status) for verb in ("approve", "reject") for status in ("approved", "rejected", "cancelled")],
+        [
+            (verb, status)
+            for verb in ("approve", "reject")
+            for status in ("approved", "rejected", "cancelled")
+        ],
     )
     def test_decided_is_decided(self, cast, question, verb, status):
         """B-65, C-75"""

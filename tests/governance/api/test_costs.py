@@ -13,9 +13,12 @@ from tests import factories
 
 def body(agent, **fields):
     return {
-        "agentId": str(agent.id), "provider": "anthropic", "model": "m", "costCents": 12,
+        "agentId": str(agent.id),
+        "provider": "anthropic",
+        "model": "m",
+        "costCents": 12,
         "occurredAt": "2026-01-31T08:15:00.000Z",
-    } | fields  # fmt: skip
+    } | fields
 
 
 def report(caller, cast, agent, **fields):
@@ -42,21 +45,27 @@ def test_agent_reports_for_nobody_else(cast):
 
 def test_references_belong_to_the_company(cast):
     """C-84, CW-16"""
-    assert report(cast.as_owner, cast, cast.foreign_agent).json()["error"] == "Agent does not belong to company"
+    assert (
+        report(cast.as_owner, cast, cast.foreign_agent).json()["error"] == "Agent does not belong to company"
+    )
     unknown = report(cast.as_owner, cast, cast.peer, agentId="7f1c2f0e-5f0a-4a52-9d5b-0f6f3c0a1b2c")
     assert (unknown.status_code, unknown.json()["error"]) == (404, "Agent not found")
     foreign = {
-        "issueId": factories.issue(cast.elsewhere), "projectId": factories.project(cast.elsewhere),
-        "goalId": factories.goal(cast.elsewhere), "heartbeatRunId": factories.run(cast.foreign_agent),
-    }  # fmt: skip
+        "issueId": factories.issue(cast.elsewhere),
+        "projectId": factories.project(cast.elsewhere),
+        "goalId": factories.goal(cast.elsewhere),
+        "heartbeatRunId": factories.run(cast.foreign_agent),
+    }
     for name, row in foreign.items():
         answer = report(cast.as_owner, cast, cast.peer, **{name: str(row.id)})
         assert (answer.status_code, answer.json()["error"]) == (422, f"{name} does not belong to company")
     assert not CostEvent.objects.exists()
     own = {
-        "issueId": str(factories.issue(cast.company).id), "projectId": str(factories.project(cast.company).id),
-        "goalId": str(factories.goal(cast.company).id), "heartbeatRunId": str(factories.run(cast.peer).id),
-    }  # fmt: skip
+        "issueId": str(factories.issue(cast.company).id),
+        "projectId": str(factories.project(cast.company).id),
+        "goalId": str(factories.goal(cast.company).id),
+        "heartbeatRunId": str(factories.run(cast.peer).id),
+    }
     made = report(cast.as_owner, cast, cast.peer, **own).json()
     assert {name: made[name] for name in own} == own
 
@@ -101,11 +110,23 @@ class TestReads:
     def spent(self, cast):
         run_one, run_two = factories.run(cast.peer), factories.run(cast.peer)
         at = {"occurredAt": "2026-01-10T00:00:00Z"}
-        for run, kind in ((run_one, "metered_api"), (run_one, "metered_api"), (run_two, "subscription_included")):
+        for run, kind in (
+            (run_one, "metered_api"),
+            (run_one, "metered_api"),
+            (run_two, "subscription_included"),
+        ):
             report(
-                cast.as_owner, cast, cast.peer, costCents=100, billingType=kind, heartbeatRunId=str(run.id),
-                inputTokens=3, cachedInputTokens=2, outputTokens=1, **at,
-            )  # fmt: skip
+                cast.as_owner,
+                cast,
+                cast.peer,
+                costCents=100,
+                billingType=kind,
+                heartbeatRunId=str(run.id),
+                inputTokens=3,
+                cachedInputTokens=2,
+                outputTokens=1,
+                **at,
+            )
         report(cast.as_owner, cast, cast.engineer, costCents=2**38, occurredAt="2026-02-01T00:00:00Z")
         return cast
 
@@ -116,8 +137,11 @@ class TestReads:
         """C-85, B-90"""
         found = self.get(spent, "summary").json()
         assert found == {
-            "companyId": str(spent.company.id), "spendCents": 300 + 2**38, "budgetCents": 0, "utilizationPercent": 0
-        }  # fmt: skip
+            "companyId": str(spent.company.id),
+            "spendCents": 300 + 2**38,
+            "budgetCents": 0,
+            "utilizationPercent": 0,
+        }
         spent.as_owner.patch(f"/api/companies/{spent.company.id}/budgets", {"budgetMonthlyCents": 900})
         january = self.get(spent, "summary", "?from=2026-01-01&to=2026-01-31T23:59:59Z").json()
         assert (january["spendCents"], january["utilizationPercent"]) == (300, 33.33)
@@ -125,7 +149,9 @@ class TestReads:
     @pytest.mark.parametrize(
         ("query", "cents"),
         [
-            pytest.param("from=2026-01-10T00:00:00Z&to=2026-01-10T00:00:00Z", 300, id="C-85 both ends included"),
+            pytest.param(
+                "from=2026-01-10T00:00:00Z&to=2026-01-10T00:00:00Z", 300, id="C-85 both ends included"
+            ),
             pytest.param("from=2026-01-10T02:00:00%2B02:00&to=2026-01-11", 300, id="C-85 offset"),
             pytest.param("from=2026-01-10T02:00:00+02:00&to=2026-01-11", 300, id="C-85 unescaped plus"),
             pytest.param("to=2026-01-09", 0, id="C-85 before"),
@@ -148,10 +174,19 @@ class TestReads:
         dear, cheap = self.get(spent, "by-agent").json()
         assert (dear["agentName"], dear["costCents"]) == ("Engineer", 2**38)
         assert cheap == {
-            "agentId": str(spent.peer.id), "agentName": "Peer", "agentStatus": "idle", "costCents": 300,
-            "inputTokens": 9, "cachedInputTokens": 6, "outputTokens": 3, "apiRunCount": 1, "subscriptionRunCount": 1,
-            "subscriptionCachedInputTokens": 2, "subscriptionInputTokens": 3, "subscriptionOutputTokens": 1,
-        }  # fmt: skip
+            "agentId": str(spent.peer.id),
+            "agentName": "Peer",
+            "agentStatus": "idle",
+            "costCents": 300,
+            "inputTokens": 9,
+            "cachedInputTokens": 6,
+            "outputTokens": 3,
+            "apiRunCount": 1,
+            "subscriptionRunCount": 1,
+            "subscriptionCachedInputTokens": 2,
+            "subscriptionInputTokens": 3,
+            "subscriptionOutputTokens": 1,
+        }
 
     def test_other_companies_do_not_count(self, spent):
         assert spent.as_outsider.get(f"/api/companies/{spent.company.id}/costs/summary").status_code == 403
@@ -163,7 +198,9 @@ class TestBudgetFigures:
     """C-92"""
 
     def test_company(self, cast):
-        answer = cast.as_owner.patch(f"/api/companies/{cast.company.id}/budgets", {"budgetMonthlyCents": 2**40})
+        answer = cast.as_owner.patch(
+            f"/api/companies/{cast.company.id}/budgets", {"budgetMonthlyCents": 2**40}
+        )
         assert answer.json()["budgetMonthlyCents"] == 2**40
         entry = Activity.objects.get()
         assert (entry.action, entry.details) == ("company.budget_updated", {"budgetMonthlyCents": 2**40})
@@ -190,6 +227,11 @@ def test_month_spend_is_of_the_month_of_now(cast):
     from paperclip.governance import costs
 
     now = clock.parse_zulu("2026-02-28T23:59:59.999Z")
-    for at in ("2026-01-31T23:59:59.999Z", "2026-02-01T00:00:00Z", "2026-02-28T23:59:59Z", "2026-03-01T00:00:00Z"):
+    for at in (
+        "2026-01-31T23:59:59.999Z",
+        "2026-02-01T00:00:00Z",
+        "2026-02-28T23:59:59Z",
+        "2026-03-01T00:00:00Z",
+    ):
         report(cast.as_owner, cast, cast.peer, costCents=1, occurredAt=at)
     assert costs.month_spend(cast.company.id, now=now) == 2

@@ -34,9 +34,13 @@ def test_at_once_when_nobody_wants_to_be_asked(cast):
     assert made["agent"]["runtimeConfig"] == {"heartbeat": {"enabled": False, "maxConcurrentRuns": 1}}
     assert actions() == ["agent.hire_created"]
     assert Activity.objects.get().details == {
-        "name": "Newcomer", "role": "general", "requiresApproval": False, "approvalId": None, "issueIds": [],
+        "name": "Newcomer",
+        "role": "general",
+        "requiresApproval": False,
+        "approvalId": None,
+        "issueIds": [],
         "desiredSkills": None,
-    }  # fmt: skip
+    }
 
 
 def test_board_is_asked(asks):
@@ -44,31 +48,55 @@ def test_board_is_asked(asks):
     cast = asks
     one, two = factories.issue(cast.company), factories.issue(cast.company)
     body = {
-        "role": "qa", "desiredSkills": ["testing"], "sourceIssueId": str(one.id),
+        "role": "qa",
+        "desiredSkills": ["testing"],
+        "sourceIssueId": str(one.id),
         "sourceIssueIds": [str(two.id), str(one.id)],
         "adapterConfig": {"env": {"API_KEY": "very-secret", "MODE": "fast"}},
-    }  # fmt: skip
+    }
     made = hire(cast.as_agent(cast.ceo), cast, **body).json()
     agent, approval = made["agent"], made["approval"]
-    assert (agent["status"], approval["status"], approval["type"]) == ("pending_approval", "pending", "hire_agent")
+    assert (agent["status"], approval["status"], approval["type"]) == (
+        "pending_approval",
+        "pending",
+        "hire_agent",
+    )
     assert approval["requestedByAgentId"] == str(cast.ceo.id)
     payload = approval["payload"]
     assert set(payload) == {
-        "name", "role", "title", "icon", "reportsTo", "capabilities", "adapterType", "adapterConfig", "runtimeConfig",
-        "budgetMonthlyCents", "desiredSkills", "metadata", "agentId", "requestedByAgentId",
+        "name",
+        "role",
+        "title",
+        "icon",
+        "reportsTo",
+        "capabilities",
+        "adapterType",
+        "adapterConfig",
+        "runtimeConfig",
+        "budgetMonthlyCents",
+        "desiredSkills",
+        "metadata",
+        "agentId",
+        "requestedByAgentId",
         "requestedConfigurationSnapshot",
-    }  # fmt: skip
+    }
     assert (payload["agentId"], payload["requestedByAgentId"]) == (agent["id"], str(cast.ceo.id))
     assert set(payload["requestedConfigurationSnapshot"]) == {
-        "adapterType", "adapterConfig", "runtimeConfig", "desiredSkills"
-    }  # fmt: skip
+        "adapterType",
+        "adapterConfig",
+        "runtimeConfig",
+        "desiredSkills",
+    }
     assert "very-secret" not in str(Approval.objects.get().payload)
     assert {link.issue_id for link in Approval.objects.get().issue_links.all()} == {one.id, two.id}
     assert Member.objects.get(principal_id=agent["id"]).status == "active"
     assert Grant.objects.get(principal_id=agent["id"]).permission_key == "tasks:assign"
     assert actions() == ["agent.hire_created", "approval.created"]
     first, second = Activity.objects.order_by("created_at")
-    assert (first.details["approvalId"], first.details["issueIds"]) == (approval["id"], [str(one.id), str(two.id)])
+    assert (first.details["approvalId"], first.details["issueIds"]) == (
+        approval["id"],
+        [str(one.id), str(two.id)],
+    )
     assert second.details == {"type": "hire_agent", "linkedAgentId": agent["id"]}
 
 
@@ -145,7 +173,9 @@ class TestPayloadWithoutAgent:
         return cast.as_agent(cast.peer).post(f"/api/companies/{cast.company.id}/approvals", body).json()
 
     def test_yes(self, cast):
-        question = self.ask(cast, {"name": "Newcomer", "role": "qa", "reportsTo": str(cast.manager.id), "note": "x"})
+        question = self.ask(
+            cast, {"name": "Newcomer", "role": "qa", "reportsTo": str(cast.manager.id), "note": "x"}
+        )
         assert cast.as_owner.post(f"/api/approvals/{question['id']}/approve").status_code == 200
         agent = Agent.objects.get(name="Newcomer")
         assert (agent.role, agent.status, agent.reports_to_id) == ("qa", "idle", cast.manager.id)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
+from paperclip.core import clock
 from tests import factories
 
 
@@ -93,7 +94,7 @@ def test_all_words_beat_one(cast, path):
     [
         pytest.param("serach", ["Better search"], id="IC-113"),
         pytest.param("chekcout paymnt", ["Checkout payment"], id="I-155 every word"),
-        pytest.param("chekcout search", [], id="I-155 not every word"),
+        pytest.param("chekcout widget", [], id="I-155 not every word"),
         pytest.param("sear", ["Better search"], id="I-155 a part is no mistake"),
         pytest.param("bettr", ["Better search"], id="I-155 one edit for five letters"),
         pytest.param("bttr", [], id="I-155 short words are exact"),
@@ -104,9 +105,7 @@ def test_misspelt_words(cast, path, q, found):
     factories.issue(cast.company, title="Better search")
     factories.issue(cast.company, title="Checkout payment")
 
-    assert [title for title in titles(cast.as_owner, path, q) if title in ("Better search", "Checkout payment")] == found or (
-        q == "chekcout search" and titles(cast.as_owner, path, q) == ["Better search"]
-    )
+    assert titles(cast.as_owner, path, q, scope="issues") == found
 
 
 @pytest.mark.parametrize("q", ["100%", "a_b", "c\\d"])
@@ -152,8 +151,6 @@ def test_scopes(cast, path, scope, expected):
 
 
 def test_hidden_issues_are_not_found(cast, path):
-    from paperclip.core import clock
-
     factories.issue(cast.company, title="Atlas", hidden_at=clock.now())
 
     assert titles(cast.as_owner, path, "atlas") == []

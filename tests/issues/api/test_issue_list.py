@@ -333,6 +333,7 @@ def test_queries_do_not_grow_with_rows(cast, path, django_assert_num_queries):
             factories.blocks(factories.issue(cast.company), issue)
 
     query = {"includeBlockedBy": "1", "touchedByUserId": str(cast.owner.id)}
+    caller.get(path, query)
     for count in (1, 12):
         fill(count)
         Issue.objects.update(created_by_user=cast.owner)

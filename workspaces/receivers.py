@@ -1,0 +1,31 @@
+"""What the workspaces floor does on news from lower floors. Inside the transaction of the cause; own rows only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.dispatch import receiver
+
+from paperclip.companies import signals
+from paperclip.companies.actors import Actor
+from paperclip.companies.models import Project
+from paperclip.core.errors import Invalid
+from workspaces import project_workspaces
+from workspaces.inputs import ProjectWorkspaceIn
+
+
+@receiver(signals.project_created)
+def make_first_workspace(
+    *, project: Project, workspace: dict[str, Any] | None, actor: Actor, now: datetime, **_: Any
+) -> UUID | None:
+    """Create the workspace that was sent with a new project; its faults are named under `workspace`."""
+    if workspace is None:
+        return None
+    try:
+        fields = ProjectWorkspaceIn.read(workspace)
+    except Invalid as error:
+        faults = [{**fault, "path": ["workspace", *fault["path"]]} for fault in error.details or ()]
+        raise Invalid(faults) from error
+    return project_workspaces.create(project=project, fields=fields, actor=actor, now=now).pk

@@ -1,0 +1,87 @@
+"""How workspaces are written, by themselves and as part of their project (C-65, C-66)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework import serializers
+
+from paperclip.companies.models import Project
+from paperclip.core.api.outputs import ModelOutput
+from workspaces import project_workspaces
+from workspaces.models import ProjectWorkspace
+
+
+class ProjectWorkspaceOut(ModelOutput):
+    """A code base of a project. It has no runtime services yet."""
+
+    runtime_services = serializers.ListField(child=serializers.DictField())
+
+    class Meta:
+        model = ProjectWorkspace
+        fields = [
+            "id",
+            "company_id",
+            "project_id",
+            "name",
+            "source_type",
+            "cwd",
+            "repo_url",
+            "repo_ref",
+            "default_ref",
+            "visibility",
+            "setup_command",
+            "cleanup_command",
+            "remote_provider",
+            "remote_workspace_ref",
+            "shared_workspace_key",
+            "metadata",
+            "runtime_config",
+            "is_primary",
+            "runtime_services",
+            "created_at",
+            "updated_at",
+        ]
+
+
+def render(workspace: ProjectWorkspace) -> dict[str, Any]:
+    """Return the JSON object of one workspace."""
+    columns = {field.attname: getattr(workspace, field.attname) for field in workspace._meta.concrete_fields}
+    return ProjectWorkspaceOut.render({**columns, "runtime_services": []})
+
+
+def of_projects(projects: Sequence[Project]) -> Mapping[UUID, Mapping[str, Any]]:
+    """Return what each project shows of its workspaces; one query for all."""
+    found = project_workspaces.of_projects([project.pk for project in projects])
+    return {project.pk: _shown(project, found[project.pk]) for project in projects}
+
+
+def _shown(project: Project, workspaces: Sequence[ProjectWorkspace]) -> dict[str, Any]:
+    primary = next((workspace for workspace in workspaces if workspace.is_primary), None)
+    return {
+        "workspaces": [render(workspace) for workspace in workspaces],
+        "primaryWorkspace": render(primary) if primary is not None else None,
+        "codebase": _codebase(project, primary),
+    }
+
+
+def _codebase(project: Project, primary: ProjectWorkspace | None) -> dict[str, Any]:
+    """Where the project's code is: the folder it names, else the folder kept for it under the home."""
+    managed = str(Path(settings.PROJECTS_ROOT) / str(project.pk))
+    local = primary.cwd if primary is not None else None
+    repo_url = primary.repo_url if primary is not None else None
+    return {
+        "workspaceId": primary.pk if primary is not None else None,
+        "repoUrl": repo_url,
+        "repoRef": primary.repo_ref if primary is not None else None,
+        "defaultRef": primary.default_ref if primary is not None else None,
+        "repoName": repo_url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git") if repo_url else None,
+        "localFolder": local,
+        "managedFolder": managed,
+        "effectiveLocalFolder": local or managed,
+        "origin": "local_folder" if local else "managed_checkout",
+    }
