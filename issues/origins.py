@@ -14,8 +14,9 @@ APART = ":"
 def make_way(issue: Issue) -> None:
     """Mark a locked issue of a routine apart if another of the same dispatch is being worked on.
 
-    Called before the issue is given the execution lock. An issue that comes back, by a comment or a late retry,
-    while a newer one runs, must not be kept from its agent by the guard against dispatching the same work twice.
+    Called before the issue is given the execution lock. An issue that comes back, by a comment or a late
+    retry, while a newer one runs, must not be kept from its agent by the guard against dispatching the same
+    work twice.
     """
     if issue.origin_kind != OriginKind.ROUTINE_EXECUTION or issue.execution_run_id is not None:
         return

@@ -120,7 +120,7 @@ def _of_live_run(run: Run, agent_name: str | None, *, now: datetime) -> Reason:
     if run.status == RunStatus.SCHEDULED_RETRY and run.scheduled_retry_at is not None:
         why = (run.scheduled_retry_reason or "the last run failed").replace("_", " ")
         attempt = f"Retry {run.scheduled_retry_attempt} of {MAX_SCHEDULED_RETRIES}"
-        return Reason(f"{attempt} {distance(run.scheduled_retry_at)}: {why}")
+        return Reason(f"{attempt} {distance(run.scheduled_retry_at, now)}: {why}")
     return Reason(f"{name} starts as soon as a runner is free")
 
 

@@ -54,5 +54,5 @@ def _take_port(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--port")
     port = parser.parse_known_args(arguments)[0].port
-    if port is not None:
+    if port is not None and port.isdecimal():  # anything else is refused by the command's own parser
         os.environ["PORT"] = port

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -15,6 +15,8 @@ from paperclip.board.reasons import Blocker, Facts
 from paperclip.core import clock
 from tests import factories
 from tests.board import scene as scenes
+
+NOW = datetime(2026, 1, 31, 8, 15, tzinfo=UTC)
 
 
 def run(status: str, **fields) -> Run:
@@ -45,9 +47,7 @@ LIVE_BLOCKER = Blocker("PAP-13", "in_progress", "Frontend", is_live=True, owner_
         pytest.param(Facts("todo", user_name="Board"), "Waits for Board", True, id="a person's"),
         pytest.param(Facts("in_review", "Ada"), "Waits for a person to judge it", True, id="in review"),
         pytest.param(
-            Facts(
-                "in_progress", "Ada", live_run=run("running", started_at=clock.now() - timedelta(minutes=3))
-            ),
+            Facts("in_progress", "Ada", live_run=run("running", started_at=NOW - timedelta(minutes=3))),
             "Ada has been at work for 3 min",
             False,
             id="a run is live",
@@ -64,7 +64,7 @@ LIVE_BLOCKER = Blocker("PAP-13", "in_progress", "Frontend", is_live=True, owner_
                 "Ada",
                 live_run=run(
                     "scheduled_retry",
-                    scheduled_retry_at=clock.now() + timedelta(minutes=8, seconds=5),
+                    scheduled_retry_at=NOW + timedelta(minutes=8, seconds=5),
                     scheduled_retry_attempt=2,
                     scheduled_retry_reason="upstream overloaded (529)",
                 ),
@@ -141,7 +141,7 @@ LIVE_BLOCKER = Blocker("PAP-13", "in_progress", "Frontend", is_live=True, owner_
     ],
 )
 def test_reason(facts, text, needs_person):
-    reason = reasons.decide_reason(facts, now=clock.now())
+    reason = reasons.decide_reason(facts, now=NOW)
     assert (reason.text, reason.needs_person) == (text, needs_person)
 
 

@@ -35,7 +35,7 @@ def test_parse(text, phrase, tokens):
         ("sarch", "search", True),
         ("seach", "search", True),
         ("serachh", "search", True),
-        ("widget", "gadget", False),
+        ("widget", "garden", False),
         ("login", "logic", True),
         ("login", "lagic", False),
         ("page", "pages", False),

@@ -47,8 +47,9 @@ def test_a_dispatch_makes_one_issue_and_wakes_its_agent_once(cast, now):  # RC-1
     run = recipes.start(routine, actor=actors.for_user(cast.owner), now=now)
 
     (issue,) = executions(routine)
-    assert (run.status, run.linked_issue_id, run.completed_at, run.reason) == ("issue_created", issue.pk, None, None)
-    assert (issue.title, issue.description, issue.status, issue.priority) == ("Sweep the floor", "Well.", "todo", "high")
+    assert (run.status, run.linked_issue_id, run.completed_at) == ("issue_created", issue.pk, None)
+    assert (issue.title, issue.description) == ("Sweep the floor", "Well.")
+    assert (issue.status, issue.priority) == ("todo", "high")
     assert (issue.parent_id, issue.goal_id, issue.project_id) == (parent.pk, goal.pk, project.pk)
     assert (issue.assignee_agent_id, issue.created_by_user_id) == (cast.engineer.pk, cast.owner.pk)
     assert (issue.origin_kind, issue.origin_run_id) == ("routine_execution", str(run.pk))
@@ -154,7 +155,8 @@ def test_different_work_runs_side_by_side(cast, difference):
     routine = recipes.routine(cast)
     values = {"project": factories.project(cast.company).pk, "peer": cast.peer.pk}
     difference = {
-        name: values.get(value, value) if isinstance(value, str) else value for name, value in difference.items()
+        name: values.get(value, value) if isinstance(value, str) else value
+        for name, value in difference.items()
     }
     runs = [recipes.start(routine), recipes.start(routine, **difference)]
     assert [run.status for run in runs] == ["issue_created"] * 2
@@ -162,7 +164,9 @@ def test_different_work_runs_side_by_side(cast, difference):
 
 
 def test_clock_text_does_not_make_work_different(cast, now):  # RW-12, R-30
-    routine = recipes.routine(cast, title="Report of {{date}}", description="At {{ timestamp }} for {{reader}}")
+    routine = recipes.routine(
+        cast, title="Report of {{date}}", description="At {{ timestamp }} for {{reader}}"
+    )
     moment = now.replace(2026, 4, 28, 12, 17)
     recipes.start(routine, now=moment)
     later = recipes.start(routine, now=moment + timedelta(days=1))
@@ -176,12 +180,16 @@ def test_clock_text_does_not_make_work_different(cast, now):  # RW-12, R-30
     ("stop", "reason"),
     [
         pytest.param("agent", "Agent is not invokable in its current state", id="R-90 paused agent"),
-        pytest.param("project", "Project is paused because its budget hard-stop was reached.", id="RW-18 project"),
+        pytest.param(
+            "project", "Project is paused because its budget hard-stop was reached.", id="RW-18 project"
+        ),
         pytest.param("company", "Company is paused and cannot start new work.", id="R-90 paused company"),
         pytest.param("parent", "Parent issue not found", id="R-90 refused when made"),
     ],
 )
-def test_what_stands_against_a_dispatch_is_its_reason_and_leaves_no_issue(cast, now, monkeypatch, stop, reason):
+def test_what_stands_against_a_dispatch_is_its_reason_and_leaves_no_issue(
+    cast, now, monkeypatch, stop, reason
+):
     project = factories.project(cast.company)
     routine = recipes.routine(cast, project=project)
     if stop == "agent":
@@ -252,13 +260,17 @@ def test_a_repeated_key_returns_the_first_run(cast):  # RC-47, R-66
     routine = recipes.routine(cast)
     first = recipes.start(routine, idempotency_key="k", payload={"a": 1})
     assert recipes.start(routine, idempotency_key="k", payload={"a": 2}).pk == first.pk
-    assert recipes.start(routine, idempotency_key="k", source="api").pk != first.pk, "another source is another key"
+    assert recipes.start(routine, idempotency_key="k", source="api").pk != first.pk, (
+        "another source is another key"
+    )
     assert RoutineRun.objects.filter(routine=routine).count() == 2
 
 
-@pytest.mark.parametrize("left", [pytest.param("in_progress", id="R-81 idle"), pytest.param("done", id="reopened")])
+@pytest.mark.parametrize(
+    "left", [pytest.param("in_progress", id="R-81 idle"), pytest.param("done", id="reopened")]
+)
 def test_an_earlier_issue_can_be_worked_on_beside_the_newer_one(cast, now, left):  # R-84
-    """The guard against doubles must not keep a runner from the queue, nor an agent from an issue that came back."""
+    """The guard against doubles keeps neither a runner from its queue nor an agent from what came back."""
     routine = recipes.routine(cast)
     earlier = recipes.start(routine).linked_issue
     (run,) = claims.claim(runner=factories.runner(), most=5, now=now)
@@ -272,7 +284,12 @@ def test_an_earlier_issue_can_be_worked_on_beside_the_newer_one(cast, now, left)
 
     assert run.issue_id == earlier.pk
     marks = {issue.pk: issue.origin_fingerprint for issue in executions(routine)}
-    assert marks == {newer.pk: newer.origin_fingerprint, earlier.pk: f"{newer.origin_fingerprint}:{earlier.pk}"}
+    assert marks == {
+        newer.pk: newer.origin_fingerprint,
+        earlier.pk: f"{newer.origin_fingerprint}:{earlier.pk}",
+    }
     assert recipes.start(routine).status == "coalesced"
     Run.objects.filter(issue=newer).update(status="succeeded")
-    assert recipes.start(routine).linked_issue_id == earlier.pk, "marked apart, it still takes the same work up"
+    assert recipes.start(routine).linked_issue_id == earlier.pk, (
+        "marked apart, it still takes the same work up"
+    )

@@ -91,7 +91,7 @@ def test_what_cannot_be_is_refused_by_name(expression, named):
 
 
 def test_a_time_that_every_change_of_clock_swallows_is_refused():
-    """RW-1: 2 o'clock on the second Sunday of March exists everywhere but where the clock is changed just then."""
+    """RW-1: 2 o'clock on the second Sunday of March exists, but not where the clock is changed just then."""
     expression = "*/10 2 8-14 3 */7"
     assert following(expression, "UTC", "2026-01-01T00:00:00+00:00") == ["2026-03-08T02:00+00:00"]
     with pytest.raises(Unprocessable, match="can never fire"):
@@ -99,7 +99,18 @@ def test_a_time_that_every_change_of_clock_swallows_is_refused():
 
 
 @pytest.mark.parametrize(
-    "zone", ["Mars/Olympus", "", "America", "../etc/passwd", "/etc/passwd", "localtime", "right/UTC", "é", "a" * 5_000]
+    "zone",
+    [
+        "Mars/Olympus",
+        "",
+        "America",
+        "../etc/passwd",
+        "/etc/passwd",
+        "localtime",
+        "right/UTC",
+        "é",
+        "a" * 5_000,
+    ],
 )
 def test_an_unknown_zone_is_refused(zone):  # R-51
     with pytest.raises(Unprocessable) as refused:
@@ -159,7 +170,12 @@ def test_a_rare_time_is_found_at_once():  # RW-1
             "*/30 * * * *",
             NEW_YORK,
             "2026-11-01T05:00:00+00:00",
-            ["2026-11-01T01:30-04:00", "2026-11-01T01:00-05:00", "2026-11-01T01:30-05:00", "2026-11-01T02:00-05:00"],
+            [
+                "2026-11-01T01:30-04:00",
+                "2026-11-01T01:00-05:00",
+                "2026-11-01T01:30-05:00",
+                "2026-11-01T02:00-05:00",
+            ],
             id="R-52 New York repeat: every half hour stays so",
         ),
         pytest.param(
@@ -271,15 +287,18 @@ def test_a_fixed_time_fires_once_on_every_day_of_a_year(zone, time):  # RW-4
     days = [at.astimezone(ZoneInfo(zone)).date() for at in times]
     assert len(days) == len(set(days)) == 365
     minute, hour = (int(word) for word in time.split())
-    moved = [wall for at in times if (wall := at.astimezone(ZoneInfo(zone))).hour * 60 + wall.minute != hour * 60 + minute]
+    shown = [(wall.hour, wall.minute) for at in times if (wall := at.astimezone(ZoneInfo(zone)))]
+    moved = [wall for wall in shown if wall != (hour, minute)]
     assert len(moved) <= 1
-    assert all(wall.hour * 60 + wall.minute > hour * 60 + minute for wall in moved), "only ever put off"
+    assert all(wall > (hour, minute) for wall in moved), "only ever put off"
 
 
 @given(
     moment=st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),
     zone=st.sampled_from(list(CHANGES)),
-    expression=st.sampled_from(["30 2 * * *", "*/5 3 * * *", "0 0 * * 1", "59 23 31 * *", "*/10 1 * * *", "0 */6 1 * *"]),
+    expression=st.sampled_from(
+        ["30 2 * * *", "*/5 3 * * *", "0 0 * * 1", "59 23 31 * *", "*/10 1 * * *", "0 */6 1 * *"]
+    ),
 )
 def test_whenever_asked_the_answer_is_later_and_a_whole_minute(moment, zone, expression):
     due = schedule.next_after(expression, zone, moment)

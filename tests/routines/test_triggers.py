@@ -80,7 +80,8 @@ def test_missed_times_become_one_late_run(cast, now):  # R-56
 
 
 @pytest.mark.parametrize(
-    ("minutes", "expected"), [pytest.param(10, 11, id="R-57 all of them"), pytest.param(60, 25, id="R-57 cap")]
+    ("minutes", "expected"),
+    [pytest.param(10, 11, id="R-57 all of them"), pytest.param(60, 25, id="R-57 cap")],
 )
 def test_missed_times_are_caught_up_with(cast, now, minutes, expected):
     routine = recipes.routine(
@@ -165,7 +166,9 @@ def test_a_trigger_that_breaks_off_stays_due(cast, now, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("place", ["issues.lifecycle.create", "heartbeat.wakeups.enqueue", "routines.trail.of_run"])
+@pytest.mark.parametrize(
+    "place", ["issues.lifecycle.create", "heartbeat.wakeups.enqueue", "routines.trail.of_run"]
+)
 @pytest.mark.parametrize("fault", [OperationalError, SystemExit], ids=["database away", "process ends"])
 def test_a_crash_between_claim_and_commit_loses_nothing(cast, now, monkeypatch, place, fault):  # R-59, RW-5
     trigger = recipes.due_routine(cast, now)
@@ -190,7 +193,7 @@ def test_a_crash_between_claim_and_commit_loses_nothing(cast, now, monkeypatch, 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_cut_in_the_middle_loses_nothing(cast, now, monkeypatch):
-    """The server itself ends the session after the issue was written: as a power cut of the scheduler's host."""
+    """The server ends the session after the issue was written, as if the host had lost its power."""
     recipes.due_routine(cast, now)
     finish = triggers.dispatch._finish
 
@@ -228,7 +231,7 @@ def test_schedulers_side_by_side_fire_each_occurrence_once():  # R-58, field not
             gate.wait()
             for _ in range(4):
                 done.append(triggers.fire_due(now=now))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  shown by the assertion below
             faults.append(error)
         finally:
             connection.close()

@@ -7,7 +7,7 @@ what an interrupted one had done: create the parts that are missing, wait while 
 from __future__ import annotations
 
 from paperclip.board.demo import parts, report, shift
-from paperclip.board.demo.parts import PARTS, Part
+from paperclip.board.demo.parts import CROSS_CHECK, PARTS, Part
 from paperclip.board.demo.shift import CLOSED, Json, Shift, Trouble
 
 REPORT = "report"
@@ -41,7 +41,8 @@ def _wait_for(at: Shift, issue: Json, children: list[Json]) -> None:
     if issue["status"] != "blocked":
         shift.wait(at, issue, None)
     waiting = ", ".join(child["identifier"] for child in _open(children))
-    at.say(f"Waiting for {waiting}: I am called when the last of them is closed")
+    at.say(f"Waiting for {waiting}")
+    shift.answer(at, issue, f"Still to come: {waiting}. The report follows when they are done.")
 
 
 # --- Breaking it down ------------------------------------------------------------------------------------
@@ -59,12 +60,13 @@ def _plan(at: Shift, issue: Json, children: list[Json]) -> None:
             given[part] = _give_out(at, issue, part, worker, [child["id"] for child in given.values()])
         after = " (when all others are done)" if part.after_all_others else ""
         lines.append(f"- {given[part]['identifier']} {part.title}: {worker['name']}{after}")
+    last = given[CROSS_CHECK]
     comment = (
-        "I have broken the audit into parts:\n\n" + "\n".join(lines) + "\n\nThis issue is blocked until they"
-        " are done: I have nothing to do here before, and I am called when the last one is closed."
+        "I have broken the audit into parts:\n\n" + "\n".join(lines) + "\n\nThis issue is blocked by"
+        f" {last['identifier']}, which waits for all others: before it is done there is nothing to do here."
     )
-    shift.wait(at, issue, comment)
-    at.say(f"{issue['identifier']} waits for {len(given)} parts; I am called when the last of them is closed")
+    shift.wait(at, issue, comment, blocked_by=[last["id"]])
+    at.say(f"{issue['identifier']} waits for {last['identifier']}; I am called when every part is done")
 
 
 def _give_out(at: Shift, issue: Json, part: Part, worker: Json, others: list[str]) -> Json:

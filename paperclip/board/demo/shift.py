@@ -213,7 +213,7 @@ def wait(shift: Shift, issue: Json, comment: str | None, *, blocked_by: Sequence
 
 
 def answer(shift: Shift, issue: Json, text: str) -> None:
-    """Answer whoever woke the agent by a comment; when nobody did, say nothing."""
+    """Answer whoever woke the agent with a comment; when nobody did, say nothing."""
     if shift.heard:
         shift.client.post(f"/issues/{issue['id']}/comments", {"body": text})
 

@@ -66,9 +66,9 @@ def options(changelist: Any, spec: Any) -> list[dict[str, Any]]:
 
 
 @register.filter
-def distance(moment: datetime) -> str:
+def distance(moment: datetime, now: datetime | None = None) -> str:
     """Return a moment as words: `just now`, `5 min ago`, `in 8 min`, and beyond four weeks the date."""
-    seconds = (clock.now() - moment).total_seconds()
+    seconds = ((now or clock.now()) - moment).total_seconds()
     size = abs(seconds)
     if size < 45:
         return "just now" if seconds >= 0 else "in a moment"

@@ -129,7 +129,9 @@ def test_the_lead_breaks_the_audit_into_parts_and_waits_for_them(office):
     assert office.status(office.audit) == "blocked"
     (plan,) = office.words(office.audit)
     assert all(child.identifier in plan for child in children)
-    assert "blocked until they are done" in plan
+    assert f"blocked by {children[-1].identifier}, which waits for all others" in plan
+    awaited = Relation.objects.filter(related_issue=office.audit).values_list("issue_id", flat=True)
+    assert list(awaited) == [children[-1].pk]
 
 
 def test_an_audit_goes_from_plan_to_report(office):
@@ -157,17 +159,31 @@ def test_an_interrupted_lead_creates_only_what_is_missing(office):
     assert [child.title for child in office.children()] == [part.title for part in PARTS]
 
 
-def test_a_lead_that_is_called_too_early_goes_on_waiting_without_a_word(office):
+def test_a_person_who_asks_too_early_is_answered_and_the_lead_goes_on_waiting(office):
     office.heartbeats()
     Run.objects.exclude(status="succeeded").delete()  # the workers are not there today
+    office.say(office.audit, "How far are you?")
+    (run,) = office.heartbeats()
+    assert run.status == "succeeded", run.stderr_excerpt
+    assert office.status(office.audit) == "blocked"
+    names = ", ".join(child.identifier for child in office.children())
+    assert office.words(office.audit)[2:] == [
+        f"Still to come: {names}. The report follows when they are done."
+    ]
+    assert len(office.children()) == 6
+    assert not Run.objects.filter(status="queued").exists(), "its own answer wakes nobody"
+
+
+def test_a_lead_whose_issue_was_taken_up_again_blocks_it_without_repeating_itself(office):
+    office.heartbeats()
+    Run.objects.exclude(status="succeeded").delete()
+    Relation.objects.filter(related_issue=office.audit).delete()
     before = office.words(office.audit)
     office.wake("Chief", office.audit)
     (run,) = office.heartbeats()
     assert run.status == "succeeded", run.stderr_excerpt
-    assert "Waiting for" in run.stdout_excerpt
     assert office.status(office.audit) == "blocked"
     assert office.words(office.audit) == before
-    assert len(office.children()) == 6
 
 
 class Interrupted(Voice):
@@ -188,29 +204,33 @@ def test_parts_that_end_while_the_lead_is_awake_are_not_overlooked(office):
     """Their wake joins the run that is going and is not repeated, so the lead looks again before it ends."""
     office.heartbeats()
     Run.objects.exclude(status="succeeded").delete()
-    office.wake("Chief", office.audit)
+    office.say(office.audit, "How far are you?")
     (run,) = claims.claim(runner=office.runner, most=1, now=clock.now())
     assignment, _ = preparation.assignment(run, now=clock.now())
 
     def close_all():
-        for child in reversed(office.children()):
-            office.change(child, status="cancelled")
+        for child in office.children():
+            office.change(child, status="done")
 
     at = shift.begin(assignment.environment, Interrupted("Waiting for", close_all))
     lead.work(at, shift.choose(at))
     assert office.status(office.audit) == "done"
-    assert Run.objects.filter(status="queued").count() == 0
+    assert not Run.objects.filter(status="queued", issue=office.audit).exists()
 
 
-def test_parts_that_were_cancelled_are_reported_as_such(office):
+def test_a_part_that_was_cancelled_is_reported_as_such(office):
     office.heartbeats()
-    office.change(office.part("markers"), status="cancelled")
+    markers, cross_check = office.part("markers"), office.part("cross-check")
+    office.change(markers, status="cancelled")
     office.until_quiet()
-    assert office.status(office.part("cross-check")) == "todo", "a cancelled part still stands in its way"
-    office.change(office.part("cross-check"), status="cancelled")
-    office.until_quiet()
+    assert office.status(cross_check) == "todo", "a cancelled part still stands in its way"
+    office.change(cross_check, blocked_by_issue_ids=[])
+    runs = office.until_quiet()
+    assert {run.status for run in runs} == {"succeeded"}, [run.stderr_excerpt for run in runs]
     assert office.status(office.audit) == "done"
-    markers = office.part("markers")
+    assert f"- {markers.identifier}, {markers.title} left no document" in (
+        office.document(cross_check, "cross-check").latest_body
+    )
     report = office.document(office.audit, "report").latest_body
     assert f"Nothing was measured: {markers.identifier} is cancelled without a document." in report
 
