@@ -103,6 +103,8 @@ class RunnerState(models.TextChoices):
 
 # Wake reasons that let a comment through a dependency gate (H-7).
 INTERACTION_REASONS = ("issue_commented", "issue_reopened_via_comment", "issue_comment_mentioned")
+# Wake reasons that tell of something a run may have looked for in vain a moment before.
+NEWS_REASONS = ("approval_approved", "issue_blockers_resolved", "issue_children_completed")
 # Wake reasons that start with a fresh session (H-79).
 FRESH_SESSION_REASONS = (
     "issue_assigned",

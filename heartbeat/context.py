@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from heartbeat.choices import INTERACTION_REASONS
+from heartbeat.choices import INTERACTION_REASONS, NEWS_REASONS
 from paperclip.core import naming
 
 _INTERACTION_KEYS = ("interactionId", "interactionKind", "interactionStatus", "continuationPolicy")
@@ -43,8 +43,8 @@ class WakeContext:
 
     @property
     def needs_own_run(self) -> bool:
-        """Whether a run that already executes could miss this wake (H-51)."""
-        return bool(self.comment_ids) or self.wake_reason == "approval_approved"
+        """Whether a run that already executes could miss this wake, for it may have looked before (H-51)."""
+        return bool(self.comment_ids) or self.wake_reason in NEWS_REASONS
 
     def flag(self, key: str) -> bool:
         """Return whether `key` holds a JSON true."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count
@@ -78,7 +79,7 @@ def why(run: Run) -> str:
     return _SOURCES.get(run.invocation_source, run.invocation_source)
 
 
-def followup(run: Run) -> str:
+def followup(run: Run, now: datetime | None = None) -> str:
     """Return the one decision about what comes after the run, empty while there is none to make."""
     if run.status in RUN_LIVE or run.followup_mechanism is None:
         return ""
@@ -92,8 +93,8 @@ def followup(run: Run) -> str:
         Mechanism.RECOVERY: "Handed to recovery",
         Mechanism.DEFERRED_WAKE: "The next call was let through",
     }[Mechanism(run.followup_mechanism)]
-    is_ahead = run.followup_due_at is not None and run.followup_due_at > clock.now()
-    due = f" {distance(run.followup_due_at)}" if is_ahead and run.followup_due_at else ""
+    is_ahead = run.followup_due_at is not None and run.followup_due_at > (now or clock.now())
+    due = f" {distance(run.followup_due_at, now)}" if is_ahead and run.followup_due_at else ""
     return f"{name}{due}: {_lower(reason)}"
 
 

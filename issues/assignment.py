@@ -25,11 +25,15 @@ def find_agent(company_id: UUID, reference: str) -> UUID:
         return agent_id
     key = naming.slug(reference)
     agents = Agent.objects.filter(company_id=company_id).exclude(status=AgentStatus.TERMINATED)
-    found = [agent_id for agent_id, name in agents.values_list("id", "name") if key and naming.slug(name) == key]
+    found = [
+        agent_id for agent_id, name in agents.values_list("id", "name") if key and naming.slug(name) == key
+    ]
     if not found:
         raise NotFound("Agent not found")
     if len(found) > 1:
-        raise Conflict(f"Agent shortname '{key}' is ambiguous", details={"agentIds": [str(each) for each in found]})
+        raise Conflict(
+            f"Agent shortname '{key}' is ambiguous", details={"agentIds": [str(each) for each in found]}
+        )
     return found[0]
 
 
@@ -59,7 +63,9 @@ def require_assignable_user(company_id: UUID, reference: str | UUID) -> UUID:
 
 
 def require_may_assign(actor: Actor, company_id: UUID) -> None:
-    """Raise Forbidden unless the actor may assign issues (I-36). What the product does by itself needs no grant."""
+    """Raise Forbidden unless the actor may assign issues (I-36). What the product does by itself needs no
+    grant.
+    """
     if (actor.is_agent or actor.is_board) and not auth.may_assign(actor, company_id):
         raise Forbidden("Missing permission: tasks:assign")
 

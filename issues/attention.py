@@ -113,7 +113,9 @@ def _verdict(
             verdict = ATTENTION, issue_id
         else:
             found = [_verdict(graph, each, known, depth=depth + 1) for each in below]
-            verdict = next((each for state in (ATTENTION, STALLED) for each in found if each[0] == state), found[0])
+            verdict = next(
+                (each for state in (ATTENTION, STALLED) for each in found if each[0] == state), found[0]
+            )
     known[issue_id] = verdict
     return verdict
 
@@ -134,13 +136,15 @@ _GRAPH = """
 WITH RECURSIVE edges (above, below, is_child, depth) AS (
   SELECT start.id, next.id, next.is_child, 1
   FROM unnest(%(start)s::uuid[]) AS start (id) CROSS JOIN LATERAL (
-    SELECT issue_id AS id, false AS is_child FROM issue_relations WHERE related_issue_id = start.id AND type = 'blocks'
+    SELECT issue_id AS id, false AS is_child FROM issue_relations
+    WHERE related_issue_id = start.id AND type = 'blocks'
     UNION ALL SELECT id, true FROM issues WHERE parent_id = start.id
   ) AS next JOIN issues AS open ON open.id = next.id AND open.status <> 'done'
   UNION
   SELECT edges.below, next.id, next.is_child, edges.depth + 1
   FROM edges CROSS JOIN LATERAL (
-    SELECT issue_id AS id, false AS is_child FROM issue_relations WHERE related_issue_id = edges.below AND type = 'blocks'
+    SELECT issue_id AS id, false AS is_child FROM issue_relations
+    WHERE related_issue_id = edges.below AND type = 'blocks'
     UNION ALL SELECT id, true FROM issues WHERE parent_id = edges.below
   ) AS next JOIN issues AS open ON open.id = next.id AND open.status <> 'done'
   WHERE edges.depth < %(depth)s
@@ -152,10 +156,12 @@ SELECT walked.above, walked.is_child, node.id, node.identifier, node.status,
        OR EXISTS (SELECT 1 FROM agent_wakeup_requests AS wake WHERE wake.issue_id = node.id
                   AND wake.company_id = %(company)s AND wake.run_id IS NULL
                   AND wake.status IN ('queued', 'deferred_issue_execution')),
-       EXISTS (SELECT 1 FROM issue_approvals AS link JOIN approvals AS approval ON approval.id = link.approval_id
+       EXISTS (SELECT 1 FROM issue_approvals AS link
+               JOIN approvals AS approval ON approval.id = link.approval_id
                WHERE link.issue_id = node.id AND approval.status IN ('pending', 'revision_requested'))
        OR EXISTS (SELECT 1 FROM issues AS escalation WHERE escalation.company_id = %(company)s
-                  AND escalation.origin_kind = 'harness_liveness_escalation' AND escalation.origin_id = node.id::text
+                  AND escalation.origin_kind = 'harness_liveness_escalation'
+                  AND escalation.origin_id = node.id::text
                   AND escalation.status NOT IN ('done', 'cancelled') AND escalation.hidden_at IS NULL)
 FROM walked JOIN issues AS node ON node.id = walked.below AND node.company_id = %(company)s
 """

@@ -28,8 +28,8 @@ SELECT EXISTS (SELECT 1 FROM chain WHERE id = %(above)s)
 def may_override(actor: Actor, *, company_id: UUID, assignee_agent_id: UUID | None) -> bool:
     """Whether an acting agent may write to issues that are not its own.
 
-    Held by a CEO, by agents that may hire, by the grant `tasks:manage_active_checkouts`, and by every manager above
-    the assignee.
+    Held by a CEO, by agents that may hire, by the grant `tasks:manage_active_checkouts`, and by every manager
+    above the assignee.
     """
     agent = actor.agent
     if agent is None:

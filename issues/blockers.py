@@ -1,4 +1,5 @@
-"""What an issue waits for (I-81 to I-85): relations without circles, readiness, and news when the wait is over.
+"""What an issue waits for (I-81 to I-85): relations without circles, readiness, and news when the wait is
+over.
 
 Every edit of relations runs under `locks.relations`, so that no two of them can close a circle together.
 """
@@ -75,7 +76,9 @@ def unresolved_among(issue_ids: Sequence[UUID]) -> list[UUID]:
     """Return those of `issue_ids` that are not done."""
     if not issue_ids:
         return []
-    return list(Issue.objects.filter(pk__in=issue_ids).exclude(status=IssueStatus.DONE).values_list("pk", flat=True))
+    return list(
+        Issue.objects.filter(pk__in=issue_ids).exclude(status=IssueStatus.DONE).values_list("pk", flat=True)
+    )
 
 
 def require_done(blocker_ids: Sequence[UUID]) -> None:
@@ -93,7 +96,12 @@ def refusal(unresolved: Sequence[UUID]) -> Unprocessable:
         details={
             "unresolvedBlockerIssueIds": [str(issue_id) for issue_id in unresolved],
             "unresolvedBlockers": [
-                {"issueId": str(row["id"]), "identifier": row["identifier"], "title": row["title"], "reason": row["status"]}
+                {
+                    "issueId": str(row["id"]),
+                    "identifier": row["identifier"],
+                    "title": row["title"],
+                    "reason": row["status"],
+                }
                 for row in rows.values("id", "identifier", "title", "status")
             ],
         },
@@ -150,7 +158,7 @@ def replace(*, issue: Issue, blocker_ids: Sequence[UUID], actor: Actor, now: dat
 
 
 def add(*, issue: Issue, blocker_id: UUID, actor: Actor, now: datetime) -> Change:
-    """Make `issue` wait for one more; the caller holds `locks.relations`. Raises Unprocessable for a circle."""
+    """Make `issue` wait for one more, under `locks.relations`. Raises Unprocessable for a circle."""
     links = Relation.objects.filter(related_issue=issue, type="blocks").order_by("created_at", "id")
     wanted = wanted_set(issue, [*links.values_list("issue_id", flat=True), blocker_id])
     return replace(issue=issue, blocker_ids=wanted, actor=actor, now=now)
@@ -159,15 +167,18 @@ def add(*, issue: Issue, blocker_id: UUID, actor: Actor, now: datetime) -> Chang
 def called_by_resolution(blocker: Issue) -> list[wakes.Wake]:
     """Return the wakes of every issue whose wait ends with `blocker` (I-83).
 
-    Call it after the blocker was marked done, or its relations were read and dropped; under `locks.relations`, for
-    of two last blockers that close side by side neither would see the other.
+    Call it after the blocker was marked done, or its relations were read and dropped; under
+    `locks.relations`, for of two last blockers that close side by side neither would see the other.
     """
-    dependents = Relation.objects.filter(issue=blocker, type="blocks").values_list("related_issue_id", flat=True)
+    dependents = Relation.objects.filter(issue=blocker, type="blocks").values_list(
+        "related_issue_id", flat=True
+    )
     return called_when_ready(dependents, resolved=blocker.pk)
 
 
 def called_when_ready(dependents: Iterable[UUID], *, resolved: UUID) -> list[wakes.Wake]:
-    """Return a wake for each of `dependents` that has an agent, is open and ready; `resolved` was the last blocker.
+    """Return a wake for each of `dependents` that has an agent, is open and ready; `resolved` was the last
+    blocker.
 
     They are locked first: one that is being given to an agent at this moment is waited for, not missed.
     """
@@ -180,7 +191,10 @@ def called_when_ready(dependents: Iterable[UUID], *, resolved: UUID) -> list[wak
     state = readiness_of(assigned)
     return [
         wakes.blockers_resolved(
-            issue_id=issue_id, agent_id=agent_id, resolved=resolved, blockers=state[issue_id].blocker_issue_ids
+            issue_id=issue_id,
+            agent_id=agent_id,
+            resolved=resolved,
+            blockers=state[issue_id].blocker_issue_ids,
         )
         for issue_id, agent_id in assigned.items()
         if state[issue_id].is_dependency_ready
@@ -228,10 +242,16 @@ def summaries_by_blocked(issue_ids: Iterable[str]) -> dict[str, list[dict[str, A
 
 
 def relation_summaries(issue_id: UUID) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return `(blockedBy, blocks)` of one issue, each by title, with `terminalBlockers` where there are any (I-85)."""
+    """Return `(blockedBy, blocks)` of one issue, each by title, with `terminalBlockers` where there are any
+    (I-85).
+    """
     rows = (
         Issue.objects.filter(Exists(_links(issue_id)))
-        .annotate(is_blocker=Exists(Relation.objects.filter(issue=OuterRef("pk"), related_issue=issue_id, type="blocks")))
+        .annotate(
+            is_blocker=Exists(
+                Relation.objects.filter(issue=OuterRef("pk"), related_issue=issue_id, type="blocks")
+            )
+        )
         .order_by("title", "pk")
         .values(*_SUMMARY, "is_blocker")
     )
@@ -252,7 +272,9 @@ def add_terminal_blockers(blocked_by: list[dict[str, Any]]) -> None:
     for entry in waiting:
         ends = _leaves(entry["id"], edges)
         if ends:
-            entry["terminalBlockers"] = sorted((facts[end] for end in ends), key=lambda end: (end["title"], str(end["id"])))
+            entry["terminalBlockers"] = sorted(
+                (facts[end] for end in ends), key=lambda end: (end["title"], str(end["id"]))
+            )
 
 
 def _links(issue_id: UUID) -> Any:
@@ -265,7 +287,8 @@ def _links(issue_id: UUID) -> Any:
 
 _CHAINS = """
 WITH RECURSIVE chain (blocked, blocker, depth) AS (
-  SELECT related_issue_id, issue_id, 1 FROM issue_relations WHERE related_issue_id = ANY(%(start)s) AND type = 'blocks'
+  SELECT related_issue_id, issue_id, 1 FROM issue_relations
+  WHERE related_issue_id = ANY(%(start)s) AND type = 'blocks'
   UNION
   SELECT link.related_issue_id, link.issue_id, chain.depth + 1
   FROM chain

@@ -46,7 +46,9 @@ _STATEMENT = snapshots.statement(
 )
 
 
-def read(reference: str, company_ids: Iterable[UUID], *, wake_comment_id: UUID | None) -> dict[str, Any] | None:
+def read(
+    reference: str, company_ids: Iterable[UUID], *, wake_comment_id: UUID | None
+) -> dict[str, Any] | None:
     """Return the context of a heartbeat; None when there is no such issue for the caller.
 
     `wake_comment_id` names the comment that called; one of another issue reads as none.
@@ -55,7 +57,19 @@ def read(reference: str, company_ids: Iterable[UUID], *, wake_comment_id: UUID |
     found = wire.rows(_STATEMENT, {**names, "wake_comment": wake_comment_id}) if names else []
     if not found:
         return None
-    *values, company_id, blocked_by, blocks, retry, ancestors, project, goal, cursor, wake_comment, summary = found[0]
+    (
+        *values,
+        company_id,
+        blocked_by,
+        blocks,
+        retry,
+        ancestors,
+        project,
+        goal,
+        cursor,
+        wake_comment,
+        summary,
+    ) = found[0]
     issue = dict(zip(_COLUMNS, values, strict=True))
     issue |= {
         "blockerAttention": queries.blocker_attention(issue, company_id=company_id),

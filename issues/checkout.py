@@ -1,8 +1,9 @@
 """Who works on an issue (section 4 of the contract): claim, adopt, release.
 
-The only writer of `checkout_run`, `execution_run`, `execution_agent_name_key` and `execution_locked_at`. A claim is
-a conditional update under the issue's row lock: of many that race, one changes the row and the others are told
-who holds it. Whether a run still lives is read through the lazy key; a run that is over holds nothing.
+The only writer of `checkout_run`, `execution_run`, `execution_agent_name_key` and `execution_locked_at`. A
+claim is a conditional update under the issue's row lock: of many that race, one changes the row and the
+others are told who holds it. Whether a run still lives is read through the lazy key; a run that is over holds
+nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from paperclip.companies.actors import Actor
 from paperclip.companies.models import Agent, Project
 from paperclip.core.errors import Conflict, Forbidden, Unauthorized
 
-UNLOCKED: dict[str, Any] = {"execution_run_id": None, "execution_agent_name_key": None, "execution_locked_at": None}
+UNLOCKED: dict[str, Any] = {
+    "execution_run_id": None,
+    "execution_agent_name_key": None,
+    "execution_locked_at": None,
+}
 # I-31, I-32: what leaving `in_progress` or changing the assignee does to the row.
 UNOWNED: dict[str, Any] = {"checkout_run_id": None, **UNLOCKED}
 
@@ -45,8 +50,8 @@ def acquire(
 ) -> Issue:
     """Check the issue out for `agent_id` (I-61 to I-65) and return it.
 
-    The checkout belongs to the actor's run; the board's belongs to none. Raises Forbidden, Unauthorized, NotFound,
-    Unprocessable for open blockers, and Conflict naming the holder when the issue is not to be had.
+    The checkout belongs to the actor's run; the board's belongs to none. Raises Forbidden, Unauthorized,
+    NotFound, Unprocessable for open blockers, and Conflict naming the holder when the issue is not to be had.
     """
     run_id = actor.run_id if actor.is_agent else None
     with transaction.atomic():
@@ -86,7 +91,9 @@ def release(*, issue_id: UUID, actor: Actor, now: datetime) -> Issue:
         if actor.is_agent and issue.assignee_agent_id != actor.agent_id:
             raise Conflict("Only assignee can release issue", details=_holding(issue))
         if issue.status in CLOSED:
-            raise Conflict(f"Issue is {issue.status}; only open issues can be released", details=_holding(issue))
+            raise Conflict(
+                f"Issue is {issue.status}; only open issues can be released", details=_holding(issue)
+            )
         left = statuses.stamps(IssueStatus.TODO, now=now, started_at=issue.started_at)
         _write(issue, now, assignee_agent_id=None, **left, **UNOWNED)
         trail.record(issue, "issue.released", actor=actor, now=now)
@@ -133,8 +140,9 @@ def force_release(*, issue_id: UUID, clear_assignee: bool, actor: Actor, now: da
 def require_ownership(*, issue: Issue, actor: Actor, now: datetime, commenting: bool = False) -> None:
     """Let an agent write to a locked `issue`, or raise why it may not (I-37 to I-41). The board passes.
 
-    An agent at work must write from the run that holds the checkout; a checkout that nobody holds, or whose run is
-    over, passes to its run here. An issue in a person's hands is theirs and its maker's to edit; commenting is free.
+    An agent at work must write from the run that holds the checkout; a checkout that nobody holds, or whose
+    run is over, passes to its run here. An issue in a person's hands is theirs and its maker's to edit;
+    commenting is free.
     """
     agent = actor.agent
     if agent is None:
@@ -144,7 +152,9 @@ def require_ownership(*, issue: Issue, actor: Actor, now: datetime, commenting: 
             _require_part_in(issue, actor)
         return
     if issue.assignee_agent_id != agent.id:
-        if not authority.may_override(actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id):
+        if not authority.may_override(
+            actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id
+        ):
             raise _not_yours(issue, actor)
         return
     if issue.status != IssueStatus.IN_PROGRESS:
@@ -168,7 +178,8 @@ def require_ownership(*, issue: Issue, actor: Actor, now: datetime, commenting: 
 def stamp_execution(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime) -> bool:
     """Give the execution lock to a run that starts (H-22); whether it now holds it.
 
-    Needs the agent to be the assignee and the lock to be free, its own already, or held by a run that is over.
+    Needs the agent to be the assignee and the lock to be free, its own already, or held by a run that is
+    over.
     """
     with transaction.atomic():
         issue = Issue.objects.select_for_update(no_key=True).filter(pk=issue_id, assignee_agent=agent).first()
@@ -182,8 +193,8 @@ def stamp_execution(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime
 def take_for_run(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime) -> bool:
     """Check the issue out for a run that is about to start its program (H-74); whether the run owns it now.
 
-    Needs the agent to be the assignee and every blocker done. Open work becomes `in_progress`; work in progress is
-    adopted when nobody, or a run that is over, holds it.
+    Needs the agent to be the assignee and every blocker done. Open work becomes `in_progress`; work in
+    progress is adopted when nobody, or a run that is over, holds it.
     """
     with transaction.atomic():
         issue = Issue.objects.select_for_update(no_key=True).filter(pk=issue_id, assignee_agent=agent).first()
@@ -215,7 +226,9 @@ def clear_lock(*, run_id: UUID) -> list[UUID]:
 def move_lock(*, from_run_id: UUID, to_run_id: UUID, now: datetime) -> int:
     """Hand the execution lock of one run to the run that follows it; how many issues it held."""
     with transaction.atomic():
-        held = Issue.objects.select_for_update(no_key=True).filter(execution_run_id=from_run_id).order_by("pk")
+        held = (
+            Issue.objects.select_for_update(no_key=True).filter(execution_run_id=from_run_id).order_by("pk")
+        )
         issue_ids = list(held.values_list("pk", flat=True))
         rows = Issue.objects.filter(pk__in=issue_ids, execution_run_id=from_run_id)
         return rows.update(execution_run_id=to_run_id, execution_locked_at=now)
@@ -226,8 +239,14 @@ def move_lock(*, from_run_id: UUID, to_run_id: UUID, now: datetime) -> int:
 
 def _take(issue: Issue, agent: Agent, run_id: UUID | None, expected: Sequence[str], now: datetime) -> bool:
     """The conditional update of I-62 and I-63; whether it changed the row."""
-    free_to_run = Q(checkout_run__isnull=True) | Q(checkout_run_id=run_id) if run_id else Q(checkout_run__isnull=True)
-    lock_free = Q(execution_run__isnull=True) | Q(execution_run_id=run_id) if run_id else Q(execution_run__isnull=True)
+    free_to_run = (
+        Q(checkout_run__isnull=True) | Q(checkout_run_id=run_id) if run_id else Q(checkout_run__isnull=True)
+    )
+    lock_free = (
+        Q(execution_run__isnull=True) | Q(execution_run_id=run_id)
+        if run_id
+        else Q(execution_run__isnull=True)
+    )
     takers = Q(assignee_agent__isnull=True) | (Q(assignee_agent=agent) & free_to_run)
     rows = Issue.objects.filter(Q(pk=issue.pk, status__in=list(expected)) & takers & lock_free)
     started = statuses.stamps(IssueStatus.IN_PROGRESS, now=now, started_at=issue.started_at)
@@ -251,7 +270,9 @@ def _adopt(issue: Issue, agent: Agent, run_id: UUID | None, now: datetime) -> bo
         return False
     if not _lock_is_free_for(issue, run_id):
         return False
-    rows = Issue.objects.filter(pk=issue.pk, checkout_run_id=issue.checkout_run_id, execution_run_id=issue.execution_run_id)
+    rows = Issue.objects.filter(
+        pk=issue.pk, checkout_run_id=issue.checkout_run_id, execution_run_id=issue.execution_run_id
+    )
     values = {"updated_at": now, **_owned_by(run_id, agent, now)}
     origins.make_way(issue)
     if not rows.update(**values):
@@ -283,7 +304,11 @@ def _is_over(issue: Issue, key: str) -> bool:
 
 
 def _locked_by(run_id: UUID, agent: Agent, now: datetime) -> dict[str, Any]:
-    return {"execution_run_id": run_id, "execution_agent_name_key": name_key(agent), "execution_locked_at": now}
+    return {
+        "execution_run_id": run_id,
+        "execution_agent_name_key": name_key(agent),
+        "execution_locked_at": now,
+    }
 
 
 def _owned_by(run_id: UUID, agent: Agent, now: datetime) -> dict[str, Any]:
@@ -322,7 +347,11 @@ def _require_part_in(issue: Issue, actor: Actor) -> None:
     if not authority.may_override(actor, company_id=issue.company_id, assignee_agent_id=None):
         raise Forbidden(
             "Issue is in a person's hands; agents that did not create it may only comment",
-            details={"issueId": str(issue.pk), "assigneeUserId": str(issue.assignee_user_id), "securityPrinciples": _PRINCIPLES},
+            details={
+                "issueId": str(issue.pk),
+                "assigneeUserId": str(issue.assignee_user_id),
+                "securityPrinciples": _PRINCIPLES,
+            },
         )
 
 
@@ -335,7 +364,9 @@ def _not_yours(issue: Issue, actor: Actor) -> Conflict | Forbidden:
     if issue.status == IssueStatus.IN_PROGRESS:
         return Conflict("Issue is checked out by another agent", details=details)
     details["status"] = issue.status
-    return Forbidden("Agent cannot mutate another agent's issue", details=details | {"securityPrinciples": _PRINCIPLES})
+    return Forbidden(
+        "Agent cannot mutate another agent's issue", details=details | {"securityPrinciples": _PRINCIPLES}
+    )
 
 
 def _conflict(issue: Issue) -> Conflict:
@@ -343,7 +374,9 @@ def _conflict(issue: Issue) -> Conflict:
 
 
 def _holding(issue: Issue) -> dict[str, Any]:
-    """Return who holds the issue, whether their run lives, and since when: what a refused caller needs to know."""
+    """Return who holds the issue, whether their run lives, and since when: what a refused caller needs to
+    know.
+    """
     facts = (
         Issue.objects.filter(pk=issue.pk)
         .values("assignee_agent__name", "checkout_run__status", "execution_run__status")
@@ -364,7 +397,11 @@ def _holding(issue: Issue) -> dict[str, Any]:
 
 
 def _record_adoption(issue: Issue, previous: UUID, actor: Actor, now: datetime) -> None:
-    details = {"previousCheckoutRunId": previous, "checkoutRunId": actor.run_id, "reason": "stale_checkout_run"}
+    details = {
+        "previousCheckoutRunId": previous,
+        "checkoutRunId": actor.run_id,
+        "reason": "stale_checkout_run",
+    }
     trail.record(issue, "issue.checkout_lock_adopted", actor=actor, now=now, details=details)
 
 

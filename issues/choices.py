@@ -73,7 +73,8 @@ MAX_CHILDREN = 25
 MAX_REQUEST_DEPTH = 1024
 PLAN_DOCUMENT = "plan"
 SYSTEM_DOCUMENT = "continuation-summary"
-# Statuses of runs that are over (I-41). Runs belong to a higher floor, which is asked through the lazy key only.
+# Statuses of runs that are over (I-41). Runs belong to a higher floor, which is asked through the lazy key
+# only.
 RUN_OVER = ("succeeded", "failed", "cancelled", "timed_out")
 # I-73, I-75: from these a comment may bring an issue back.
 RESUMABLE = (IssueStatus.DONE, IssueStatus.BLOCKED, IssueStatus.TODO, IssueStatus.IN_PROGRESS)

@@ -1,4 +1,4 @@
-"""The thread of an issue (section 5 of the contract): say something, and perhaps bring the issue back by it."""
+"""The thread of an issue (section 5 of the contract): say something, and perhaps bring it back by that."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def add(
 ) -> Comment:
     """Write a comment (I-69), with what follows from it, and return it.
 
-    `reopen` and `resume` ask to bring a closed or blocked issue back; a person's comment on an agent's issue does
-    so by itself. `interrupt` stops what runs for the issue first. Raises NotFound, Forbidden, Unauthorized,
-    Conflict or Unprocessable, and then nothing is written.
+    `reopen` and `resume` ask to bring a closed or blocked issue back; a person's comment on an agent's issue
+    does so by itself. `interrupt` stops what runs for the issue first. Raises NotFound, Forbidden,
+    Unauthorized, Conflict or Unprocessable, and then nothing is written.
     """
     _require_allowed_shape(actor, author_type, structured=presentation is not None or metadata is not None)
     require_may_interrupt(actor, interrupt)
@@ -55,7 +55,9 @@ def add(
         )
         if reopened_from:
             reopening.bring_back(issue=issue, actor=actor, now=now, more=trace.keys())
-        comment = insert(issue=issue, body=body, actor=actor, now=now, presentation=presentation, metadata=metadata)
+        comment = insert(
+            issue=issue, body=body, actor=actor, now=now, presentation=presentation, metadata=metadata
+        )
         record(issue, comment, actor=actor, now=now, reopened_from=reopened_from, trace=trace)
         batch = wakes.Batch()
         if reopened_from or not was_closed:
@@ -157,7 +159,7 @@ def record(
 def wake_of_assignee(
     issue: Issue, comment: Comment, *, actor: Actor, reopened_from: str | None, trace: wakes.Trace
 ) -> wakes.Wake | None:
-    """Return the wake of the issue's agent. Its own word calls it only when it asked for a follow-up (I-93)."""
+    """Return the wake of the issue's agent; its own word calls it only as a follow-up (I-93)."""
     agent_id = issue.assignee_agent_id
     if agent_id is None or (agent_id == actor.agent_id and not (reopened_from and trace.resumed)):
         return None
@@ -167,7 +169,7 @@ def wake_of_assignee(
 
 
 def add_mentions(batch: wakes.Batch, issue: Issue, comment: Comment, *, actor: Actor) -> None:
-    """Add a wake for every agent the comment names, but its author; a stronger wake of the same agent stays."""
+    """Add a wake for every agent the comment names but its author; stronger wakes stay."""
     for agent_id in mentions.agents_named(comment.body, company_id=issue.company_id):
         if agent_id != actor.agent_id:
             batch.add(

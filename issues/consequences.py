@@ -18,7 +18,7 @@ from paperclip.core import naming
 
 @dataclass(frozen=True)
 class Updated:
-    """What an edit did: the issue as it now is, `before` (what changed columns held), and what came with it."""
+    """What an edit did: the issue as it is now, what changed columns held `before`, and what came along."""
 
     issue: Issue
     before: Mapping[str, Any]
@@ -44,14 +44,23 @@ def record(done: Updated, wanted: Fields, trace: wakes.Trace, *, actor: Actor, n
     issue = done.issue
     sent = fields.stored(wanted)
     if sent or done.comment is not None:
-        details: dict[str, Any] = {naming.camel(name): getattr(issue, name, value) for name, value in sent.items()}
+        details: dict[str, Any] = {
+            naming.camel(name): getattr(issue, name, value) for name, value in sent.items()
+        }
         details |= {"identifier": issue.identifier, **trace.keys()}
         if done.reopened_from:
-            details |= {"status": issue.status, "reopened": True, "reopenedFrom": done.reopened_from, "source": "comment"}
+            details |= {
+                "status": issue.status,
+                "reopened": True,
+                "reopenedFrom": done.reopened_from,
+                "source": "comment",
+            }
         if done.cancelled_run_id is not None:
             details["cancelledStatusRunId"] = done.cancelled_run_id
         told = {*sent, "status"}
-        details["_previous"] = {naming.camel(name): value for name, value in done.before.items() if name in told}
+        details["_previous"] = {
+            naming.camel(name): value for name, value in done.before.items() if name in told
+        }
         trail.record(issue, "issue.updated", actor=actor, now=now, details=details)
     if done.comment is not None:
         comments.record(
@@ -157,7 +166,11 @@ def _add_comment(
     is_heard = done.reopened_from is not None or not (done.was_closed or done.issue.status in CLOSED)
     if is_heard and not done.is_reassigned:
         reopened_from = done.reopened_from
-        batch.add(comments.wake_of_assignee(done.issue, comment, actor=actor, reopened_from=reopened_from, trace=trace))
+        batch.add(
+            comments.wake_of_assignee(
+                done.issue, comment, actor=actor, reopened_from=reopened_from, trace=trace
+            )
+        )
     comments.add_mentions(batch, done.issue, comment, actor=actor)
 
 

@@ -1,7 +1,7 @@
 """Documents of an issue, every version kept (I-132 to I-134).
 
-A write names the revision it was made from. The issue's row lock orders the writers, so of two that start from the
-same revision one writes and the other is told what is there now.
+A write names the revision it was made from. The issue's row lock orders the writers, so of two that start
+from the same revision one writes and the other is told what is there now.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def put(
 ) -> Written:
     """Write a document (I-133). Without `title` the stored one stays.
 
-    `base_revision_id` must be the latest revision of a document that exists and absent for a new one, else Conflict;
-    `overwrite` is for the product's own documents. Raises NotFound, Unauthorized or Forbidden.
+    `base_revision_id` must be the latest revision of a document that exists and absent for a new one, else
+    Conflict; `overwrite` is for the product's own documents. Raises NotFound, Unauthorized or Forbidden.
     """
     with transaction.atomic():
         issue = locks.issue(issue_id)
@@ -68,7 +68,9 @@ def put(
         if not overwrite:
             _require_base(document, key, base_revision_id)
         if document is None:
-            document = _create(issue, key, title=None if title is KEEP_TITLE else title, body=body, actor=actor, now=now)
+            document = _create(
+                issue, key, title=None if title is KEEP_TITLE else title, body=body, actor=actor, now=now
+            )
             number, action = 1, "issue.document_created"
         else:
             number, action = document.latest_revision_number + 1, "issue.document_updated"
@@ -81,7 +83,9 @@ def put(
 
 
 def restore(*, issue_id: UUID, key: str, revision_id: UUID, actor: Actor, now: datetime) -> Written:
-    """Make an older revision the newest again, as a new one (I-134). Raises NotFound, or Conflict for the latest."""
+    """Make an older revision the newest again, as a new one (I-134). Raises NotFound, or Conflict for the
+    latest.
+    """
     with transaction.atomic():
         issue = locks.issue(issue_id)
         _require_may_write(issue, key, actor, now)
@@ -145,7 +149,10 @@ def _require_base(document: Document | None, key: str, base_revision_id: UUID | 
 
 
 def _latest(document: Document) -> dict[str, Any]:
-    return {"currentRevisionId": document.latest_revision_id, "currentRevisionNumber": document.latest_revision_number}
+    return {
+        "currentRevisionId": document.latest_revision_id,
+        "currentRevisionNumber": document.latest_revision_number,
+    }
 
 
 def _create(issue: Issue, key: str, *, title: str | None, body: str, actor: Actor, now: datetime) -> Document:
@@ -184,13 +191,17 @@ def _revise(
         created_at=now,
     )
     document.latest_revision_id, document.latest_revision_number = revision_id, number
-    document.updated_by_agent_id, document.updated_by_user_id, document.updated_at = actor.agent_id, actor.user_id, now
+    document.updated_by_agent_id, document.updated_by_user_id, document.updated_at = (
+        actor.agent_id,
+        actor.user_id,
+        now,
+    )
     document.save(
         update_fields=[
-            "title", "format", "latest_body", "latest_revision_id", "latest_revision_number", "updated_by_agent",
-            "updated_by_user", "updated_at",
+            *("title", "format", "latest_body", "latest_revision_id", "latest_revision_number"),
+            *("updated_by_agent", "updated_by_user", "updated_at"),
         ]
-    )  # fmt: skip
+    )
     IssueDocument.objects.filter(document=document).update(updated_at=now)
 
 

@@ -90,9 +90,15 @@ def with_criteria(description: str | None, criteria: Sequence[str]) -> str | Non
 
 
 def next_number(company_id: UUID) -> tuple[int, str]:
-    """Draw the company's next issue number; concurrent draws wait for each other on the company row (I-48)."""
-    company = Company.objects.select_for_update(no_key=True).only("issue_counter", "issue_prefix").get(pk=company_id)
-    highest = Issue.objects.filter(company_id=company_id).aggregate(highest=Max("issue_number"))["highest"] or 0
+    """Draw the company's next issue number; draws wait for each other on the company row (I-48)."""
+    company = (
+        Company.objects.select_for_update(no_key=True)
+        .only("issue_counter", "issue_prefix")
+        .get(pk=company_id)
+    )
+    highest = (
+        Issue.objects.filter(company_id=company_id).aggregate(highest=Max("issue_number"))["highest"] or 0
+    )
     number = max(company.issue_counter, highest) + 1
     Company.objects.filter(pk=company_id).update(issue_counter=number)
     return number, f"{company.issue_prefix}-{number}"
@@ -115,7 +121,9 @@ def start_details(issue: Issue, start: statuses.Default, wanted: Fields) -> dict
     return details
 
 
-def _workspace(company_id: UUID, wanted: Fields, project_id: UUID | None, parent: Issue | None) -> UUID | None:
+def _workspace(
+    company_id: UUID, wanted: Fields, project_id: UUID | None, parent: Issue | None
+) -> UUID | None:
     """I-56, I-58: what was asked for, else what the source has, else the project's own."""
     asked = wanted.get("project_workspace_id")
     if asked is not None:
@@ -123,7 +131,11 @@ def _workspace(company_id: UUID, wanted: Fields, project_id: UUID | None, parent
         return asked
     source_id = wanted.get("inherit_execution_workspace_from_issue_id")
     source = tree.require_parent(company_id, source_id) if source_id is not None else parent
-    if source is not None and source.project_workspace_id is not None and project_id in (None, source.project_id):
+    if (
+        source is not None
+        and source.project_workspace_id is not None
+        and project_id in (None, source.project_id)
+    ):
         return source.project_workspace_id
     return placement.default_workspace(project_id) if project_id is not None else None
 

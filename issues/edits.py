@@ -58,7 +58,11 @@ class Edit:
 
 def reaches_others(wanted: Fields) -> bool:
     """Whether an edit concerns more issues than its own, and so needs the relations lock."""
-    return "blocked_by_issue_ids" in wanted or wanted.get("parent_id") is not None or wanted.get("status") in CLOSED
+    return (
+        "blocked_by_issue_ids" in wanted
+        or wanted.get("parent_id") is not None
+        or wanted.get("status") in CLOSED
+    )
 
 
 def plan(issue: Issue, wanted: Fields, word: Word, *, actor: Actor, now: datetime) -> Edit:
@@ -81,7 +85,9 @@ def plan(issue: Issue, wanted: Fields, word: Word, *, actor: Actor, now: datetim
         columns["request_depth"] = min(wanted["request_depth"], MAX_REQUEST_DEPTH)
     statuses.require_assignee(status or issue.status, agent_id=assignees[0], user_id=assignees[1])
     if status == IssueStatus.IN_PROGRESS:
-        blockers.require_done(blocker_ids if blocker_ids is not None else blockers.readiness(issue.pk).blocker_issue_ids)
+        blockers.require_done(
+            blocker_ids if blocker_ids is not None else blockers.readiness(issue.pk).blocker_issue_ids
+        )
     if status == IssueStatus.IN_REVIEW and issue.status != IssueStatus.IN_REVIEW and actor.is_agent:
         _require_review_path(issue, assignees[1])
     columns |= _reassign(issue, assignees, actor) | _enter(issue, status, now)
@@ -129,7 +135,11 @@ def _enter(issue: Issue, status: str | None, now: datetime) -> dict[str, Any]:
     if status is None:
         return {}
     columns = statuses.stamps(
-        status, now=now, started_at=issue.started_at, completed_at=issue.completed_at, cancelled_at=issue.cancelled_at
+        status,
+        now=now,
+        started_at=issue.started_at,
+        completed_at=issue.completed_at,
+        cancelled_at=issue.cancelled_at,
     )
     if status != IssueStatus.IN_PROGRESS:
         columns |= checkout.UNOWNED
@@ -155,10 +165,15 @@ def _place(issue: Issue, wanted: Fields) -> dict[str, Any]:
 
 
 def _goal(issue: Issue, wanted: Fields, project_id: UUID | None) -> UUID | None:
-    """I-52: the goal asked for; cleared, the fallback; unasked, a goal that was only the fallback follows along."""
+    """I-52: the goal asked for; cleared, the fallback; unasked, a goal that was only the fallback follows
+    along.
+    """
     if "goal_id" not in wanted:
         return placement.goal_after_edit(
-            company_id=issue.company_id, goal_id=issue.goal_id, old_project_id=issue.project_id, project_id=project_id
+            company_id=issue.company_id,
+            goal_id=issue.goal_id,
+            old_project_id=issue.project_id,
+            project_id=project_id,
         )
     goal_id = wanted["goal_id"]
     if goal_id is None:
@@ -183,5 +198,9 @@ def _require_review_path(issue: Issue, user_id: UUID | None) -> None:
         return
     raise Unprocessable(
         "Issue cannot move to in_review: nobody would be asked to review it",
-        details={"code": "invalid_issue_disposition", "missing": "review_path", "validReviewPaths": _REVIEW_PATHS},
+        details={
+            "code": "invalid_issue_disposition",
+            "missing": "review_path",
+            "validReviewPaths": _REVIEW_PATHS,
+        },
     )

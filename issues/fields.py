@@ -46,8 +46,8 @@ class Fields(TypedDict, total=False):
 
 # Columns that are stored as they come.
 _PLAIN = (
-    "title", "description", "priority", "work_mode", "billing_code", "assignee_adapter_overrides", "hidden_at",
-    "origin_kind", "origin_id", "origin_run_id", "origin_fingerprint",
+    "title", "description", "priority", "work_mode", "billing_code", "assignee_adapter_overrides",
+    "hidden_at", "origin_kind", "origin_id", "origin_run_id", "origin_fingerprint",
 )  # fmt: skip
 # I-57: not stored while isolated workspaces are off, so the log does not claim them either.
 _NOT_STORED = frozenset(
@@ -83,7 +83,9 @@ def require_allowed(fields: Fields, actor: Actor) -> None:
     config = overrides.get("adapterConfig")
     found = [
         *_commands(settings.get("workspace_strategy"), "executionWorkspaceSettings.workspaceStrategy"),
-        *_commands(_inner(config, "workspaceStrategy"), "assigneeAdapterOverrides.adapterConfig.workspaceStrategy"),
+        *_commands(
+            _inner(config, "workspaceStrategy"), "assigneeAdapterOverrides.adapterConfig.workspaceStrategy"
+        ),
     ]
     if found:
         raise Forbidden("Agents cannot set host commands", details={"paths": found})

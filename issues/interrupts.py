@@ -1,4 +1,6 @@
-"""Stop what runs for an issue (I-46, I-77). Who runs it is known upstairs; here it is only asked for and logged."""
+"""Stop what runs for an issue (I-46, I-77). Who runs it is known upstairs; here it is only asked for and
+logged.
+"""
 
 from __future__ import annotations
 

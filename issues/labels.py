@@ -18,7 +18,9 @@ def create(*, company_id: UUID, name: str, color: str, actor: Actor, now: dateti
     """Store a label; Conflict when the company has one of that name."""
     try:
         with transaction.atomic():
-            label = Label.objects.create(company_id=company_id, name=name, color=color, created_at=now, updated_at=now)
+            label = Label.objects.create(
+                company_id=company_id, name=name, color=color, created_at=now, updated_at=now
+            )
             _record(label, "label.created", actor, now)
     except IntegrityError as error:
         if "label_name_once" not in str(error):

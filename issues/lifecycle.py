@@ -62,10 +62,11 @@ def create_child(
     acceptance_criteria: Sequence[str] = (),
     block_parent_until_done: bool = False,
 ) -> Issue:
-    """Create an issue below `parent_id` that inherits its project, goal, depth and workspace, and return it (I-55).
+    """Create an issue below `parent_id` that inherits its project, goal, depth and workspace, and return it
+    (I-55).
 
-    `acceptance_criteria` are appended to the description; `block_parent_until_done` makes the parent wait for it.
-    Raises NotFound, Unprocessable when the parent has 25 children, or what `create` raises.
+    `acceptance_criteria` are appended to the description; `block_parent_until_done` makes the parent wait for
+    it. Raises NotFound, Unprocessable when the parent has 25 children, or what `create` raises.
     """
     with transaction.atomic():
         parent = _lock_parent(parent_id)
@@ -97,9 +98,9 @@ def update(
 ) -> Updated:
     """Change an issue, and perhaps say something about it, in one go (I-47, I-164).
 
-    1. lock, and let the actor in; 2. work out what the edit comes to and check it; 3. stop what runs, if asked;
-    4. write; 5. log; 6. wake.
-    Raises NotFound, BadRequest, Unauthorized, Forbidden, Conflict or Unprocessable, and then nothing is written.
+    1. lock, and let the actor in; 2. work out what the edit comes to and check it; 3. stop what runs, if
+    asked; 4. write; 5. log; 6. wake. Raises NotFound, BadRequest, Unauthorized, Forbidden, Conflict or
+    Unprocessable, and then nothing is written.
     """
     word = edits.Word(comment, reopen, resume, interrupt)
     settable.require_allowed(fields, actor)
@@ -133,8 +134,8 @@ def update(
 def delete(*, issue_id: UUID, actor: Actor, now: datetime) -> None:
     """Delete an issue with everything on it (I-165); Conflict while it has children (IL-4).
 
-    What runs for it is stopped, and whoever only waited for it is called. Of agents only its maker, its assignee
-    and those above them may.
+    What runs for it is stopped, and whoever only waited for it is called. Of agents only its maker, its
+    assignee and those above them may.
     """
     with transaction.atomic():
         issue = locks.issue(issue_id, with_relations=True)
@@ -142,7 +143,9 @@ def delete(*, issue_id: UUID, actor: Actor, now: datetime) -> None:
         _require_may_delete(issue, actor)
         tree.require_childless(issue)
         interrupts.by_deletion(issue, actor=actor, now=now)
-        waiting = list(Relation.objects.filter(issue=issue, type="blocks").values_list("related_issue_id", flat=True))
+        waiting = list(
+            Relation.objects.filter(issue=issue, type="blocks").values_list("related_issue_id", flat=True)
+        )
         trail.record(issue, "issue.deleted", actor=actor, now=now)
         Document.objects.filter(issue_link__issue=issue).delete()
         Issue.objects.filter(pk=issue_id).delete()
@@ -166,7 +169,9 @@ def _lock_parent(parent_id: UUID) -> Issue:
 
 def _write(issue: Issue, columns: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Write `columns` to the locked row and return what those that changed held before."""
-    before = {column: getattr(issue, column) for column, value in columns.items() if getattr(issue, column) != value}
+    before = {
+        column: getattr(issue, column) for column, value in columns.items() if getattr(issue, column) != value
+    }
     changed = {column: columns[column] for column in before} | {"updated_at": now, "last_activity_at": now}
     Issue.objects.filter(pk=issue.pk).update(**changed)
     for column, value in changed.items():
@@ -177,5 +182,7 @@ def _write(issue: Issue, columns: Mapping[str, Any], now: datetime) -> dict[str,
 def _require_may_delete(issue: Issue, actor: Actor) -> None:
     if not actor.is_agent or actor.agent_id in (issue.created_by_agent_id, issue.assignee_agent_id):
         return
-    if not authority.may_override(actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id):
+    if not authority.may_override(
+        actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id
+    ):
         raise Forbidden("Only the issue's creator, its assignee or their managers may delete it")

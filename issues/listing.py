@@ -74,7 +74,17 @@ def company(company_id: UUID, filters: Filters, *, limit: int, offset: int = 0) 
 def inbox_lite(company_id: UUID, agent_id: UUID) -> list[dict[str, Any]]:
     """Return an agent's own open work, short (I-152, C-45)."""
     rows = _visible(company_id).filter(assignee_agent_id=agent_id, status__in=_INBOX_STATUSES)
-    names = ("id", "identifier", "title", "status", "priority", "project_id", "goal_id", "parent_id", "updated_at")
+    names = (
+        "id",
+        "identifier",
+        "title",
+        "status",
+        "priority",
+        "project_id",
+        "goal_id",
+        "parent_id",
+        "updated_at",
+    )
     page = list(_ordered(rows, "").values(*names, "execution_run_id")[:DEFAULT_LIMIT])
     ready = blockers.readiness_of([row["id"] for row in page])
     active = _active_runs(company_id, [row["id"] for row in page if row["execution_run_id"]])
@@ -90,7 +100,17 @@ def inbox_lite(company_id: UUID, agent_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
-_INBOX_NAMES = ("id", "identifier", "title", "status", "priority", "projectId", "goalId", "parentId", "updatedAt")
+_INBOX_NAMES = (
+    "id",
+    "identifier",
+    "title",
+    "status",
+    "priority",
+    "projectId",
+    "goalId",
+    "parentId",
+    "updatedAt",
+)
 
 
 # --- Filters and order -----------------------------------------------------------------------------------
@@ -105,8 +125,8 @@ def _filtered(company_id: UUID, filters: Filters) -> QuerySet[Issue]:
     if filters.status:
         rows = rows.filter(status__in=filters.status)
     for column in (
-        "assignee_agent_id", "assignee_user_id", "project_id", "parent_id", "execution_workspace_id", "origin_kind",
-        "origin_id",
+        "assignee_agent_id", "assignee_user_id", "project_id", "parent_id", "execution_workspace_id",
+        "origin_kind", "origin_id",
     ):  # fmt: skip
         value = getattr(filters, column)
         if value is not None:
@@ -116,7 +136,9 @@ def _filtered(company_id: UUID, filters: Filters) -> QuerySet[Issue]:
     if filters.participant_agent_id is not None:
         rows = rows.filter(_took_part(filters.participant_agent_id))
     if filters.workspace_id is not None:
-        rows = rows.filter(Q(execution_workspace_id=filters.workspace_id) | Q(project_workspace_id=filters.workspace_id))
+        rows = rows.filter(
+            Q(execution_workspace_id=filters.workspace_id) | Q(project_workspace_id=filters.workspace_id)
+        )
     if filters.descendant_of is not None:
         rows = rows.filter(pk__in=tree.descendants(filters.descendant_of))
     if filters.label_id is not None:
@@ -147,7 +169,9 @@ def _by_origin(rows: QuerySet[Issue], filters: Filters) -> QuerySet[Issue]:
 
 def _took_part(agent_id: UUID) -> Q:
     commented = Comment.objects.filter(issue=OuterRef("pk"), author_agent_id=agent_id)
-    acted = Activity.objects.filter(entity_type="issue", entity_id=Cast(OuterRef("pk"), TextField()), agent_id=agent_id)
+    acted = Activity.objects.filter(
+        entity_type="issue", entity_id=Cast(OuterRef("pk"), TextField()), agent_id=agent_id
+    )
     return Q(created_by_agent_id=agent_id) | Q(assignee_agent_id=agent_id) | Exists(commented) | Exists(acted)
 
 
@@ -208,7 +232,9 @@ SELECT link.issue_id::text, link.label_id::text
 FROM issue_labels AS link JOIN labels AS label ON label.id = link.label_id
 WHERE link.issue_id = ANY(%(issues)s::uuid[]) ORDER BY label.name, label.id
 """
-_LABELS = f"SELECT {wire.select(Label, 'label')} FROM labels AS label WHERE label.id = ANY(%(labels)s::uuid[])"  # noqa: S608
+_LABELS = (
+    f"SELECT {wire.select(Label, 'label')} FROM labels AS label WHERE label.id = ANY(%(labels)s::uuid[])"  # noqa: S608
+)
 
 
 def _labels(issue_ids: Sequence[str]) -> Mapping[str, list[dict[str, Any]]]:

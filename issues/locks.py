@@ -1,8 +1,8 @@
 """Locks of the issues floor, taken in the order company, relations, issue.
 
-`relations` makes everything that depends on more than one issue a one-at-a-time affair within a company: edits of
-blockers and parents, and the closing of issues, whose last one wakes somebody. Two of them side by side would
-each miss what the other is doing.
+`relations` makes everything that depends on more than one issue a one-at-a-time affair within a company:
+edits of blockers and parents, and the closing of issues, whose last one wakes somebody. Two of them side by
+side would each miss what the other is doing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from paperclip.core.errors import NotFound
 def issue(issue_id: UUID, *, with_relations: bool = False) -> Issue:
     """Lock one issue for the rest of the transaction and return it as it is now; NotFound when it is gone.
 
-    `with_relations` takes the company's relations lock first. Rows that point at the issue may still be written.
+    `with_relations` takes the company's relations lock first. Rows that point at the issue may still be
+    written.
     """
     if with_relations:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(company_id::text, 1)) FROM issues WHERE id = %s", [issue_id]
+                "SELECT pg_advisory_xact_lock(hashtextextended(company_id::text, 1))"
+                " FROM issues WHERE id = %s",
+                [issue_id],
             )
     row = Issue.objects.select_for_update(no_key=True).filter(pk=issue_id).first()
     if row is None:

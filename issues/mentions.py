@@ -35,8 +35,8 @@ def normalise(token: str) -> str:
 def named(body: str, agents: Sequence[tuple[UUID, str]]) -> list[UUID]:
     """Return which of `agents` (id, name) the body names, in order, each once.
 
-    `@Name` matches whole names in any case, also with spaces and dots; the longest wins. `[text](agent://<id>)`
-    matches by id.
+    `@Name` matches whole names in any case, also with spaces and dots; the longest wins.
+    `[text](agent://<id>)` matches by id.
     """
     by_initial: dict[str, list[tuple[str, UUID]]] = {}
     for agent_id, name in sorted(agents, key=lambda agent: -len(agent[1])):

@@ -22,7 +22,7 @@ def require_goal(company_id: UUID, goal_id: UUID) -> None:
 
 
 def fallback_goal(company_id: UUID, project_id: UUID | None) -> UUID | None:
-    """Return the goal of an issue that names none: its project's, or without a project the company's (I-51)."""
+    """Return the goal of an issue that names none: its project's, without one the company's (I-51)."""
     if project_id is not None:
         return project_goal(project_id)
     goal = goals.default_goal(company_id)
@@ -53,7 +53,9 @@ def default_workspace(project_id: UUID) -> UUID | None:
     """Return the project's workspace of choice: its policy's, else the primary, else the oldest (I-58)."""
     project = Project.objects.filter(pk=project_id)
     policy = project.values_list("execution_workspace_policy", flat=True).first() or {}
-    ordered = project.filter(workspaces__isnull=False).order_by("-workspaces__is_primary", "workspaces__created_at")
+    ordered = project.filter(workspaces__isnull=False).order_by(
+        "-workspaces__is_primary", "workspaces__created_at"
+    )
     workspaces = list(ordered.values_list("workspaces__id", flat=True))
     chosen = policy.get("defaultProjectWorkspaceId")
     return next((each for each in workspaces if str(each) == chosen), workspaces[0] if workspaces else None)

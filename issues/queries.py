@@ -18,7 +18,10 @@ from paperclip.core import naming
 
 MAX_ACTIVITY = 1000
 # References between issues are not kept yet; their keys are.
-NO_REFERENCES: dict[str, Any] = {"relatedWork": {"outbound": [], "inbound": []}, "referencedIssueIdentifiers": []}
+NO_REFERENCES: dict[str, Any] = {
+    "relatedWork": {"outbound": [], "inbound": []},
+    "referencedIssueIdentifiers": [],
+}
 
 _PROJECT_LINK = re.compile(r"\]\(project://([0-9a-fA-F-]{36})(?:\?[^)\s]{0,100})?\)")
 _PLAN = re.compile(r"<plan>(.*?)</plan>", re.IGNORECASE | re.DOTALL)
@@ -36,7 +39,9 @@ _DETAIL = snapshots.statement(
     snapshots.DOCUMENT_SUMMARIES,
     snapshots.PLAN_DOCUMENT,
 )
-_PLAIN = f"SELECT {wire.select(Issue, 'issue')}, {snapshots.LABELS} FROM issues AS issue WHERE issue.id = %(id)s"  # noqa: S608
+_PLAIN = (
+    f"SELECT {wire.select(Issue, 'issue')}, {snapshots.LABELS} FROM issues AS issue WHERE issue.id = %(id)s"  # noqa: S608
+)
 
 
 def locate(reference: str, company_ids: Iterable[UUID]) -> tuple[UUID, UUID] | None:
@@ -50,7 +55,7 @@ def locate(reference: str, company_ids: Iterable[UUID]) -> tuple[UUID, UUID] | N
 
 
 def named(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None:
-    """Return the parameters by which hand-written SQL finds the issue; None when nothing can be meant (I-6)."""
+    """Return the parameters by which SQL finds the issue; None when nothing can be meant (I-6)."""
     identifier = naming.as_identifier(reference)
     issue_id = naming.as_uuid(reference)
     if identifier is None and issue_id is None:
@@ -74,23 +79,15 @@ def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None
     row = wire.issue(values)
     waits = with_terminal_blockers(blocked_by)
     return row | _labels(labels) | {
-        "goalId": goal_id,
-        "ancestors": wire.fragment(ancestors or "[]"),
-        "blockerAttention": blocker_attention(row, company_id=row["companyId"]),
-        "productivityReview": None,
-        "successfulRunHandoff": None,
-        "scheduledRetry": wire.fragment(retry),
-        "blockedBy": waits,
-        "blocks": wire.fragment(blocks or "[]"),
-        **NO_REFERENCES,
-        "planDocument": wire.fragment(plan),
+        "goalId": goal_id, "ancestors": wire.fragment(ancestors or "[]"),
+        "blockerAttention": blocker_attention(row, company_id=row["companyId"]), "productivityReview": None,
+        "successfulRunHandoff": None, "scheduledRetry": wire.fragment(retry), "blockedBy": waits,
+        "blocks": wire.fragment(blocks or "[]"), **NO_REFERENCES, "planDocument": wire.fragment(plan),
         "documentSummaries": wire.fragment(documents or "[]"),
         "legacyPlanDocument": None if plan else legacy_plan(row["description"]),
-        "project": wire.fragment(project),
-        "goal": wire.fragment(goal),
-        "mentionedProjects": mentioned_projects(row["companyId"], f"{row['title']}\n{row['description'] or ''}"),
-        "currentExecutionWorkspace": None,
-        "workProducts": [],
+        "project": wire.fragment(project), "goal": wire.fragment(goal),
+        "mentionedProjects": mentioned_projects(row["companyId"], row["title"], row["description"] or ""),
+        "currentExecutionWorkspace": None, "workProducts": [],
     }  # fmt: skip
 
 
@@ -125,9 +122,10 @@ def legacy_plan(description: str | None) -> dict[str, Any] | None:
     return {"key": PLAN_DOCUMENT, "body": body, "source": "issue_description"} if body else None
 
 
-def mentioned_projects(company_id: str, text: str) -> list[dict[str, Any]]:
-    """Return the projects that Markdown links in `text` name, in order (I-141)."""
-    ids = [project_id for each in _PROJECT_LINK.findall(text) if (project_id := naming.as_field_uuid(each))]
+def mentioned_projects(company_id: str, *texts: str) -> list[dict[str, Any]]:
+    """Return the projects that Markdown links in `texts` name, in order (I-141)."""
+    links = [link for text in texts for link in _PROJECT_LINK.findall(text)]
+    ids = [project_id for link in links if (project_id := naming.as_field_uuid(link))]
     if not ids:
         return []
     rows = Project.objects.filter(company_id=company_id, pk__in=ids).values("id", "name", "status", "color")
@@ -151,8 +149,8 @@ def comments(
 ) -> list[dict[str, Any]]:
     """Return comments in the order they were stored, or the reverse (I-70).
 
-    `after` names a comment: with `ascending` only newer ones are returned, else only older ones, and it never is.
-    An anchor of another issue gives nothing.
+    `after` names a comment: with `ascending` only newer ones are returned, else only older ones, and it never
+    is. An anchor of another issue gives nothing.
     """
     rows = Comment.objects.filter(issue_id=issue_id)
     if after is not None:
@@ -173,7 +171,10 @@ def comment(issue_id: UUID, comment_id: UUID) -> dict[str, Any] | None:
 def comment_object(values: Any) -> dict[str, Any]:
     """Return the object of a comment from its columns (I-11)."""
     row = dict(zip(wire.names(Comment, without=_NOT_SPOKEN), values, strict=True))
-    return row | {"presentation": wire.fragment(row["presentation"]), "metadata": wire.fragment(row["metadata"])}
+    return row | {
+        "presentation": wire.fragment(row["presentation"]),
+        "metadata": wire.fragment(row["metadata"]),
+    }
 
 
 def _comment_values(rows: QuerySet[Comment]) -> Any:
@@ -192,8 +193,12 @@ def _labels(text: str | None) -> dict[str, Any]:
 
 
 def documents(issue_id: UUID, *, with_system: bool = False) -> list[dict[str, Any]]:
-    """Return the issue's documents with their text, by key; those the product keeps only on request (I-132)."""
-    rows = Document.objects.filter(issue_link__issue_id=issue_id).select_related("issue_link").order_by("issue_link__key")
+    """Return the issue's documents with their text, by key; the product's own on request (I-132)."""
+    rows = (
+        Document.objects.filter(issue_link__issue_id=issue_id)
+        .select_related("issue_link")
+        .order_by("issue_link__key")
+    )
     if not with_system:
         rows = rows.exclude(issue_link__key=SYSTEM_DOCUMENT)
     return [_document_object(row) for row in rows]
@@ -201,13 +206,19 @@ def documents(issue_id: UUID, *, with_system: bool = False) -> list[dict[str, An
 
 def document(issue_id: UUID, key: str) -> dict[str, Any] | None:
     """Return one document with its text (I-19)."""
-    row = Document.objects.filter(issue_link__issue_id=issue_id, issue_link__key=key).select_related("issue_link").first()
+    row = (
+        Document.objects.filter(issue_link__issue_id=issue_id, issue_link__key=key)
+        .select_related("issue_link")
+        .first()
+    )
     return _document_object(row) if row is not None else None
 
 
 def revisions(issue_id: UUID, key: str) -> list[dict[str, Any]]:
     """Return the versions of a document, newest first; nothing of an unknown one (I-134)."""
-    rows = DocumentRevision.objects.filter(document__issue_link__issue_id=issue_id, document__issue_link__key=key)
+    rows = DocumentRevision.objects.filter(
+        document__issue_link__issue_id=issue_id, document__issue_link__key=key
+    )
     names = (
         "id", "company_id", "document_id", "revision_number", "title", "format", "body", "change_summary",
         "created_by_agent_id", "created_by_user_id", "created_at",

@@ -95,7 +95,9 @@ def in_inbox(rows: QuerySet[Issue], user_id: UUID) -> QuerySet[Issue]:
         put_away=Subquery(put_away), said=Subquery(newest), touched_at=_last_touch(user_id)
     )
     changed = Q(touched_at__isnull=True) | Q(updated_at__gt=F("touched_at"))
-    return rows.filter(Q(put_away__isnull=True) | Q(said__gt=F("put_away")) | (changed & Q(updated_at__gt=F("put_away"))))
+    return rows.filter(
+        Q(put_away__isnull=True) | Q(said__gt=F("put_away")) | (changed & Q(updated_at__gt=F("put_away")))
+    )
 
 
 def touches(issue_ids: Sequence[str], user_id: UUID) -> dict[str, dict[str, Any]]:
@@ -121,7 +123,9 @@ def _foreign_comments(user_id: UUID) -> QuerySet[Comment]:
 
 
 def _last_touch(user_id: UUID) -> Any:
-    """The person's own newest sign: a comment, a reading, or having made the issue (IW-37: not others' changes)."""
+    """The person's own newest sign: a comment, a reading, or having made the issue (IW-37: not others'
+    changes).
+    """
     own = Comment.objects.filter(issue=OuterRef("pk"), author_user_id=user_id).order_by("-created_at")
     read = ReadState.objects.filter(issue=OuterRef("pk"), user_id=user_id)
     made = Issue.objects.filter(pk=OuterRef("pk"), created_by_user_id=user_id)

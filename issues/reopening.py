@@ -21,7 +21,9 @@ def waits_for(issue: Issue) -> Sequence[UUID]:
     return blockers.readiness(issue.pk).unresolved_blocker_issue_ids
 
 
-def require_allowed(*, issue: Issue, actor: Actor, reopen: bool, resume: bool, waiting: Sequence[UUID]) -> None:
+def require_allowed(
+    *, issue: Issue, actor: Actor, reopen: bool, resume: bool, waiting: Sequence[UUID]
+) -> None:
     """Raise Conflict or Forbidden when the request to go on with `issue` is refused (I-75).
 
     Whoever asks for a follow-up passes here; of those who only ask to reopen, agents do.
@@ -41,11 +43,15 @@ def require_allowed(*, issue: Issue, actor: Actor, reopen: bool, resume: bool, w
         return
     if issue.assignee_agent_id is None:
         raise Conflict("Issue follow-up needs an agent assignee")
-    if not authority.may_override(actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id):
+    if not authority.may_override(
+        actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id
+    ):
         raise Forbidden("Only the assignee can follow up on this issue")
 
 
-def decide(*, status: str, waiting: Sequence[UUID], by_person: bool, has_agent: bool, asked: bool) -> str | None:
+def decide(
+    *, status: str, waiting: Sequence[UUID], by_person: bool, has_agent: bool, asked: bool
+) -> str | None:
     """Return the status a comment brings the issue back from, or None when it stays as it is (I-73, I-74).
 
     `asked` is an allowed `reopen` or `resume`; without it only a person's word to an agent's issue moves it.
@@ -65,7 +71,9 @@ def bring_back(
     source: str = "comment",
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put a locked issue back to `todo` and log it (I-76). A review that was done does not count again (IW-25)."""
+    """Put a locked issue back to `todo` and log it (I-76). A review that was done does not count again
+    (IW-25).
+    """
     reopened_from = issue.status
     columns = statuses.stamps(IssueStatus.TODO, now=now, started_at=issue.started_at) | checkout.UNOWNED
     columns |= {"execution_state": None, "updated_at": now, "last_activity_at": now}

@@ -85,7 +85,11 @@ def issue_points(match: Match, query: Query) -> int:
     points = 0
     points += IDENTIFIER_EXACT * (identifier == phrase) + IDENTIFIER_PREFIX * identifier.startswith(phrase)
     points += IDENTIFIER_CONTAINS * (phrase in identifier)
-    points += TITLE_EXACT * (title == phrase) + TITLE_PREFIX * title.startswith(phrase) + TITLE_CONTAINS * (phrase in title)
+    points += (
+        TITLE_EXACT * (title == phrase)
+        + TITLE_PREFIX * title.startswith(phrase)
+        + TITLE_CONTAINS * (phrase in title)
+    )
     points += COMMENT * (match.comment_id is not None) + DOCUMENT * (match.document_key is not None)
     points += DESCRIPTION * match.in_description + FUZZY * match.is_fuzzy
     points += TOKEN * len(match.covered)
@@ -106,7 +110,8 @@ def matched_fields(match: Match, query: Query) -> list[str]:
     """Return where the issue answers the query, strongest first."""
     found = {
         "identifier": query.phrase in match.identifier.lower(),
-        "title": query.phrase in match.title.lower() or any(token in match.title.lower() for token in query.tokens),
+        "title": query.phrase in match.title.lower()
+        or any(token in match.title.lower() for token in query.tokens),
         "comment": match.comment_id is not None,
         "document": match.document_key is not None,
         "description": match.in_description,
@@ -128,9 +133,11 @@ def misspelt(query: Query, titles: Iterable[tuple[str, str, str]]) -> Iterator[s
     nearby: dict[str, frozenset[str]] = {}
     for issue_id, identifier, title in titles:
         words = _WORD.findall(title.lower())
-        if wanted and _all_near(wanted, words, nearby):
-            yield issue_id
-        elif _similarity(grams, _trigrams(identifier.lower())) >= 0.45:
+        if (
+            wanted
+            and _all_near(wanted, words, nearby)
+            or _similarity(grams, _trigrams(identifier.lower())) >= 0.45
+        ):
             yield issue_id
 
 
@@ -145,7 +152,7 @@ def _all_near(wanted: Sequence[str], words: Sequence[str], nearby: dict[str, fro
 
 
 def within(token: str, word: str) -> bool:
-    """Whether two words are near: 2 edits when both have six letters, 1 when both have five, else the same."""
+    """Whether two words are near: 2 edits if both have six letters, 1 if both have five, else the same."""
     shorter = min(len(token), len(word))
     limit = 2 if shorter >= 6 else 1 if shorter >= 5 else 0
     if limit == 0 or token == word:

@@ -31,7 +31,9 @@ _FUZZY_TITLES = 2000
 
 
 def ranked(rows: QuerySet[Issue], term: str, *, then: Sequence[Any]) -> QuerySet[Issue]:
-    """Return those of `rows` that hold `term`, by the place of the best hit and `then` by what is given (I-146)."""
+    """Return those of `rows` that hold `term`, by the place of the best hit and `then` by what is given
+    (I-146).
+    """
     in_comment = Exists(Comment.objects.filter(issue=OuterRef("pk"), body__icontains=term))
     hits = (
         Q(title__istartswith=term),
@@ -41,7 +43,9 @@ def ranked(rows: QuerySet[Issue], term: str, *, then: Sequence[Any]) -> QuerySet
         Q(in_comment),
         Q(description__icontains=term),
     )
-    rank = Case(*(When(hit, then=Value(place)) for place, hit in enumerate(hits)), output_field=IntegerField())
+    rank = Case(
+        *(When(hit, then=Value(place)) for place, hit in enumerate(hits)), output_field=IntegerField()
+    )
     return rows.alias(rank=rank).filter(rank__isnull=False).order_by("rank", *then)
 
 
@@ -49,7 +53,10 @@ def matching(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Return those of `rows` that hold `term`, in their own order."""
     in_comment = Exists(Comment.objects.filter(issue=OuterRef("pk"), body__icontains=term))
     return rows.filter(
-        Q(title__icontains=term) | Q(identifier__icontains=term) | Q(description__icontains=term) | Q(in_comment)
+        Q(title__icontains=term)
+        | Q(identifier__icontains=term)
+        | Q(description__icontains=term)
+        | Q(in_comment)
     )
 
 
@@ -146,14 +153,16 @@ def _like(text: str) -> str:
 _MATCHES = """
 SELECT issue.id::text, issue.identifier, issue.title, issue.status, issue.updated_at,
        ARRAY(SELECT token FROM unnest(%(tokens)s::text[], %(token_likes)s::text[]) AS wanted (token, pattern)
-             WHERE issue.title ILIKE pattern OR issue.identifier ILIKE pattern OR issue.description ILIKE pattern),
+             WHERE issue.title ILIKE pattern OR issue.identifier ILIKE pattern
+                   OR issue.description ILIKE pattern),
        COALESCE(issue.description ILIKE %(like)s, false)
 FROM issues AS issue
 WHERE issue.company_id = %(company)s AND issue.hidden_at IS NULL
   AND (issue.id = ANY(%(others)s::uuid[]) OR (%(texts)s AND (
        issue.title ILIKE ANY(%(likes)s::text[]) OR issue.identifier ILIKE ANY(%(likes)s::text[])
        OR issue.description ILIKE ANY(%(likes)s::text[]))))
-ORDER BY issue.identifier ILIKE %(phrase)s DESC, issue.title ILIKE %(like)s DESC, issue.identifier ILIKE %(like)s DESC,
+ORDER BY issue.identifier ILIKE %(phrase)s DESC, issue.title ILIKE %(like)s DESC,
+         issue.identifier ILIKE %(like)s DESC,
          issue.id = ANY(%(others)s::uuid[]) DESC, issue.updated_at DESC
 LIMIT %(limit)s
 """
@@ -203,7 +212,8 @@ def _misspelt(company_id: UUID, query: Query, *, known: set[str]) -> list[Match]
     """Return the issues among the newest whose title means the query although it spells otherwise."""
     rows = _rows(
         "SELECT id::text, identifier, title, status, updated_at FROM issues"
-        " WHERE company_id = %(company)s AND hidden_at IS NULL ORDER BY last_activity_at DESC LIMIT %(limit)s",
+        " WHERE company_id = %(company)s AND hidden_at IS NULL"
+        " ORDER BY last_activity_at DESC LIMIT %(limit)s",
         {"company": company_id, "limit": _FUZZY_TITLES},
     )
     unknown = {row[0]: row for row in rows if row[0] not in known}
@@ -216,8 +226,10 @@ def _misspelt(company_id: UUID, query: Query, *, known: set[str]) -> list[Match]
 
 def _agents(company_id: UUID, query: Query) -> list[Hit]:
     hits = []
-    for agent in Agent.objects.filter(company_id=company_id).exclude(status="terminated").only(
-        "id", "name", "title", "role", "capabilities", "updated_at"
+    for agent in (
+        Agent.objects.filter(company_id=company_id)
+        .exclude(status="terminated")
+        .only("id", "name", "title", "role", "capabilities", "updated_at")
     ):
         points = scoring.other_points(agent.name, (agent.title, agent.role, agent.capabilities), query)
         if points:
@@ -270,7 +282,9 @@ def _page(matches: Sequence[Match], query: Query) -> _Page:
     params: dict[str, Any] = {"ids": ids, "phrase": query.phrase}
     facts = {row[0]: tuple(row[1:]) for row in _rows(_FACTS, params)}
     params["comments"] = [match.comment_id for match in matches if match.comment_id]
-    params["documents"] = [f"{match.issue_id}/{match.document_key}" for match in matches if match.document_key]
+    params["documents"] = [
+        f"{match.issue_id}/{match.document_key}" for match in matches if match.document_key
+    ]
     said = dict(_rows(_SAID, params)) if params["comments"] or params["documents"] else {}
     return _Page(facts, said)
 
@@ -282,7 +296,9 @@ def _issue_result(hit: Hit, match: Match, page: _Page, query: Query, place: Comp
     if match.comment_id is not None:
         snippets.append(_snippet("comment", page.said.get(match.comment_id, ""), query))
     if match.document_key is not None:
-        snippets.append(_snippet("document", page.said.get(f"{match.issue_id}/{match.document_key}", ""), query))
+        snippets.append(
+            _snippet("document", page.said.get(f"{match.issue_id}/{match.document_key}", ""), query)
+        )
     if description and (match.in_description or not snippets):
         snippets.append(_snippet("description", description, query))
     anchor = ""

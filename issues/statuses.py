@@ -21,7 +21,9 @@ class Default:
 
 
 def decide_default(status: str | None, *, assigned: bool) -> Default:
-    """Return the status of a new issue: the one asked for, else `todo` with an assignee and `backlog` without."""
+    """Return the status of a new issue: the one asked for, else `todo` with an assignee and `backlog`
+    without.
+    """
     if status is not None:
         return Default(status, False, "explicit")
     if assigned:

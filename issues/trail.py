@@ -23,7 +23,7 @@ def record(
     details: Mapping[str, Any] | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """Write one row about `issue`; long texts in `details` are cut, for the log is not where they are kept."""
+    """Write one row about `issue`; long texts in `details` are cut, for they are kept elsewhere."""
     activity.record(
         company_id=issue.company_id,
         actor=actor,

@@ -41,7 +41,8 @@ SELECT id FROM down
 def require_parent(company_id: UUID, parent_id: UUID, *, child_id: UUID | None = None) -> Issue:
     """Return the parent, which must be of the company (NotFound) and not below the child (Unprocessable).
 
-    With a `child_id` the caller holds `locks.relations`: two moves side by side could otherwise form a circle.
+    With a `child_id` the caller holds `locks.relations`: two moves side by side could otherwise form a
+    circle.
     """
     parent = Issue.objects.filter(pk=parent_id, company_id=company_id).first()
     if parent is None:
@@ -61,7 +62,9 @@ def require_room(parent: Issue) -> None:
 
 def require_childless(issue: Issue) -> None:
     """Raise Conflict when the issue has children (IL-4)."""
-    children = Issue.objects.filter(parent=issue).order_by("issue_number").values_list("identifier", flat=True)[:10]
+    children = (
+        Issue.objects.filter(parent=issue).order_by("issue_number").values_list("identifier", flat=True)[:10]
+    )
     if children:
         raise Conflict(
             "Issue has child issues; move or delete them first", details={"childIdentifiers": list(children)}
@@ -90,20 +93,30 @@ def called_by_closing(child: Issue) -> wakes.Wake | None:
         return None
     parent_id = child.parent_id
     # Locked: a parent that is being given to an agent at this moment is waited for, not missed.
-    parent = Issue.objects.select_for_update(no_key=True).only("assignee_agent_id", "status").get(pk=parent_id)
+    parent = (
+        Issue.objects.select_for_update(no_key=True).only("assignee_agent_id", "status").get(pk=parent_id)
+    )
     agent_id = parent.assignee_agent_id
     if agent_id is None or parent.status in WAKES_NOBODY:
         return None
     if Issue.objects.filter(parent_id=parent_id).exclude(status__in=CLOSED).exists():
         return None
-    children = list(Issue.objects.filter(parent_id=parent_id).order_by("issue_number").values_list("pk", flat=True))
+    children = list(
+        Issue.objects.filter(parent_id=parent_id).order_by("issue_number").values_list("pk", flat=True)
+    )
     return wakes.children_completed(
-        issue_id=parent_id, agent_id=agent_id, completed=child.pk, children=children, summaries=_summaries(parent_id)
+        issue_id=parent_id,
+        agent_id=agent_id,
+        completed=child.pk,
+        children=children,
+        summaries=_summaries(parent_id),
     )
 
 
 def _summaries(parent_id: UUID) -> list[dict[str, Any]]:
-    newest = Comment.objects.filter(issue=OuterRef("pk")).order_by("-number").values(start=Left("body", 4000))[:1]
+    newest = (
+        Comment.objects.filter(issue=OuterRef("pk")).order_by("-number").values(start=Left("body", 4000))[:1]
+    )
     rows = Issue.objects.filter(parent_id=parent_id).annotate(word=Subquery(newest)).order_by("issue_number")
     return [
         {
@@ -118,7 +131,15 @@ def _summaries(parent_id: UUID) -> list[dict[str, Any]]:
             "summary": _shortened(row["word"]),
         }
         for row in rows[:_MAX_SUMMARIES].values(
-            "pk", "identifier", "title", "status", "priority", "assignee_agent_id", "assignee_user_id", "updated_at", "word"
+            "pk",
+            "identifier",
+            "title",
+            "status",
+            "priority",
+            "assignee_agent_id",
+            "assignee_user_id",
+            "updated_at",
+            "word",
         )
     ]
 

@@ -1,7 +1,7 @@
 """Whom a change of an issue calls, why, and with what (I-89 to I-94).
 
-A change collects its wakes in a `Batch` and sends them once, at its end, inside its transaction. What becomes of
-a wake is the run engine's business.
+A change collects its wakes in a `Batch` and sends them once, at its end, inside its transaction. What becomes
+of a wake is the run engine's business.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Batch:
         self._wakes: dict[tuple[UUID, UUID], Wake] = {}
 
     def add(self, wake: Wake | None, *, keep_first: bool = False) -> None:
-        """Add a wake. A later kind replaces an earlier one for the same agent and issue, unless `keep_first`."""
+        """Add a wake; a later one for the same agent and issue replaces an earlier, unless `keep_first`."""
         if wake is None:
             return
         key = (wake.agent_id, wake.issue_id)
@@ -127,14 +127,22 @@ def mentioned(*, issue_id: UUID, agent_id: UUID, comment_id: UUID) -> Wake:
 
 def blockers_resolved(*, issue_id: UUID, agent_id: UUID, resolved: UUID, blockers: Iterable[UUID]) -> Wake:
     """The last thing the issue waited for is out of the way."""
-    facts = {"resolvedBlockerIssueId": str(resolved), "blockerIssueIds": [str(blocker) for blocker in blockers]}
+    facts = {
+        "resolvedBlockerIssueId": str(resolved),
+        "blockerIssueIds": [str(blocker) for blocker in blockers],
+    }
     reason = "issue_blockers_resolved"
     context = _task(issue_id, reason, "issue.blockers_resolved") | facts
     return Wake(agent_id, issue_id, reason, "automation", {"issueId": str(issue_id)} | facts, context)
 
 
 def children_completed(
-    *, issue_id: UUID, agent_id: UUID, completed: UUID, children: Sequence[UUID], summaries: list[dict[str, Any]]
+    *,
+    issue_id: UUID,
+    agent_id: UUID,
+    completed: UUID,
+    children: Sequence[UUID],
+    summaries: list[dict[str, Any]],
 ) -> Wake:
     """Every child of the issue is closed; `summaries` holds the first of them."""
     facts = {

@@ -1,7 +1,7 @@
 """Columns read straight into the words of the interface.
 
-A list of a thousand issues must not pay for making a thousand model instances, nor for turning times and ids into
-objects and back into text. PostgreSQL writes them as text; the names come from the models.
+A list of a thousand issues must not pay for making a thousand model instances, nor for turning times and ids
+into objects and back into text. PostgreSQL writes them as text; the names come from the models.
 """
 
 from __future__ import annotations
@@ -107,4 +107,6 @@ def _is_text_on_the_wire(field: Any) -> bool:
 
 
 _ISSUE_NAMES = names(Issue)
-_ISSUE_JSON = tuple(naming.camel(field.attname) for field in _fields(Issue, ()) if isinstance(field, models.JSONField))
+_ISSUE_JSON = tuple(
+    naming.camel(field.attname) for field in _fields(Issue, ()) if isinstance(field, models.JSONField)
+)

@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "workspaces.apps.WorkspacesConfig",
     "heartbeat.apps.HeartbeatConfig",
     "routines.apps.RoutinesConfig",
+    "paperclip.mcp.apps.McpConfig",
     "paperclip.board.demo",
 ]
 

@@ -53,12 +53,12 @@ def _install(folder: Path, python: Path, requirements: str) -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     _say(f"installing {requirements}")
-    pip = [
+    pip: list[str | Path] = [
         python,
         "-m",
         "pip",
         "install",
-        "--quiet",
+        "-qq",
         "--disable-pip-version-check",
         "--requirement",
         ROOT / requirements,

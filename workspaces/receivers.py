@@ -26,6 +26,5 @@ def make_first_workspace(
     try:
         fields = ProjectWorkspaceIn.read(workspace)
     except Invalid as error:
-        faults = [{**fault, "path": ["workspace", *fault["path"]]} for fault in error.details or ()]
-        raise Invalid(faults) from error
+        raise error.below("workspace") from error
     return project_workspaces.create(project=project, fields=fields, actor=actor, now=now).pk

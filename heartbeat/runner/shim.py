@@ -642,7 +642,8 @@ class Shim:
         deadline = time.monotonic() + timeout_seconds if timeout_seconds > 0 else None
         is_killed = False
         while self.status is None:
-            self._turn(None if is_killed else self.kill_at or deadline)
+            until = deadline if self.kill_at is None else self.kill_at
+            self._turn(None if is_killed else until)
             now = time.monotonic()
             if self.status is not None or is_killed:
                 continue

@@ -15,7 +15,9 @@ class IssueView(ActorView):
     """A view under `/issues/<reference>`; an issue of another company answers as one that does not exist."""
 
     def locate(self, reference: str) -> UUID:
-        """Return the id of the issue that `reference` names, or raise NotFound; the caller may use this method."""
+        """Return the id of the issue that `reference` names, or raise NotFound; the caller may use this
+        method.
+        """
         found = queries.locate(reference, self.actor.company_ids)
         if found is None:
             raise NotFound("Issue not found")

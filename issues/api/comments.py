@@ -131,14 +131,20 @@ class CommentsView(IssueView):
         if anchor and after is None:
             return Response([])
         is_ascending = params.get("order") == "asc"
-        return Response(queries.comments(target, after=after, ascending=is_ascending, limit=_limit(params.get("limit"))))
+        return Response(
+            queries.comments(target, after=after, ascending=is_ascending, limit=_limit(params.get("limit")))
+        )
 
     @operation("Comment on an issue [I-170]", reads=CommentInput, answers=CommentOut, status=201)
     def post(self, request: Request, issue_id: str) -> Response:
         """Write a comment, with what follows from it."""
         target = self.locate(issue_id)
         values = CommentInput.read(request.data)
-        values |= {name: _spoken(values[name]) for name in ("presentation", "metadata") if values.get(name) is not None}
+        values |= {
+            name: _spoken(values[name])
+            for name in ("presentation", "metadata")
+            if values.get(name) is not None
+        }
         comment = comments.add(issue_id=target, actor=self.actor, now=self.now, **values)
         return Response(queries.comment(target, comment.pk), status=201)
 

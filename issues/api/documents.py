@@ -86,7 +86,9 @@ class DocumentView(IssueView):
     @operation("Delete a document [I-184]", answers=Ok)
     def delete(self, request: Request, issue_id: str, key: str) -> Response:
         """Delete a document with all its revisions."""
-        documents.delete(issue_id=self.locate(issue_id), key=documents.key_of(key), actor=self.actor, now=self.now)
+        documents.delete(
+            issue_id=self.locate(issue_id), key=documents.key_of(key), actor=self.actor, now=self.now
+        )
         return Response({"ok": True})
 
 

@@ -24,8 +24,8 @@ from paperclip.core.api.schema import Ok, operation, query
 from paperclip.core.errors import BadRequest, Forbidden, Unauthorized
 
 _MINE = (
-    IssueStatus.BACKLOG, IssueStatus.TODO, IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW, IssueStatus.BLOCKED,
-    IssueStatus.DONE,
+    IssueStatus.BACKLOG, IssueStatus.TODO, IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW,
+    IssueStatus.BLOCKED, IssueStatus.DONE,
 )  # fmt: skip
 
 
@@ -52,7 +52,15 @@ class ReadStateOut(ModelOutput):
 
     class Meta:
         model = ReadState
-        fields: ClassVar = ["id", "company_id", "issue_id", "user_id", "last_read_at", "created_at", "updated_at"]
+        fields: ClassVar = [
+            "id",
+            "company_id",
+            "issue_id",
+            "user_id",
+            "last_read_at",
+            "created_at",
+            "updated_at",
+        ]
 
 
 class UnreadOut(Output):
@@ -67,7 +75,15 @@ class ArchiveOut(ModelOutput):
 
     class Meta:
         model = InboxArchive
-        fields: ClassVar = ["id", "company_id", "issue_id", "user_id", "archived_at", "created_at", "updated_at"]
+        fields: ClassVar = [
+            "id",
+            "company_id",
+            "issue_id",
+            "user_id",
+            "archived_at",
+            "created_at",
+            "updated_at",
+        ]
 
 
 class InboxLiteView(ActorView):

@@ -9,7 +9,14 @@ from issues.fields import Fields
 from paperclip.core.api.fields import Bool, Enum, Int, Items, Moment, Object, Text, Uuid
 from paperclip.core.api.inputs import Input
 
-_MODES = ("inherit", "shared_workspace", "isolated_workspace", "operator_branch", "reuse_existing", "agent_default")
+_MODES = (
+    "inherit",
+    "shared_workspace",
+    "isolated_workspace",
+    "operator_branch",
+    "reuse_existing",
+    "agent_default",
+)
 _STRATEGIES = ("project_primary", "git_worktree", "adapter_managed", "cloud_sandbox")
 
 
@@ -46,9 +53,9 @@ class AdapterOverridesInput(Input):
 
     strict = True
 
-    modelProfile = Enum(choices=[("cheap", "cheap")], required=False)  # noqa: N815  stored as it is spoken
-    adapterConfig = Object(required=False)  # noqa: N815
-    useProjectWorkspace = Bool(required=False)  # noqa: N815
+    modelProfile = Enum(choices=[("cheap", "cheap")], required=False)
+    adapterConfig = Object(required=False)
+    useProjectWorkspace = Bool(required=False)
 
 
 class _Settable(Input):
@@ -65,7 +72,9 @@ class _Settable(Input):
     assignee_adapter_overrides = AdapterOverridesInput(required=False, allow_null=True)
     execution_policy = Object(required=False, allow_null=True)
     execution_workspace_id = Uuid(required=False, allow_null=True)
-    execution_workspace_preference = Enum(choices=WorkspacePreference.choices, required=False, allow_null=True)
+    execution_workspace_preference = Enum(
+        choices=WorkspacePreference.choices, required=False, allow_null=True
+    )
     execution_workspace_settings = IssueWorkspaceInput(required=False, allow_null=True)
     label_ids = Items(child=Uuid(), required=False)
     blocked_by_issue_ids = Items(child=Uuid(), required=False)

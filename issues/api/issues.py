@@ -49,10 +49,10 @@ class IssueDetailOut(IssueOut):
 
     class Meta(IssueOut.Meta):
         fields: ClassVar = [
-            *IssueOut.Meta.fields, "ancestors", "blocker_attention", "productivity_review", "successful_run_handoff",
-            "scheduled_retry", "blocked_by", "blocks", "related_work", "referenced_issue_identifiers", "plan_document",
-            "document_summaries", "legacy_plan_document", "project", "goal", "mentioned_projects",
-            "current_execution_workspace", "work_products",
+            *IssueOut.Meta.fields, "ancestors", "blocker_attention", "productivity_review",
+            "successful_run_handoff", "scheduled_retry", "blocked_by", "blocks", "related_work",
+            "referenced_issue_identifiers", "plan_document", "document_summaries", "legacy_plan_document",
+            "project", "goal", "mentioned_projects", "current_execution_workspace", "work_products",
         ]  # fmt: skip
 
 
@@ -67,7 +67,8 @@ class IssuePatchedOut(IssueOut):
 
     class Meta(IssueOut.Meta):
         fields: ClassVar = [
-            *IssueOut.Meta.fields, "comment", "blocked_by", "blocks", "related_work", "referenced_issue_identifiers",
+            *IssueOut.Meta.fields, "comment", "blocked_by", "blocks", "related_work",
+            "referenced_issue_identifiers",
         ]  # fmt: skip
 
 
@@ -102,7 +103,9 @@ class IssueItemView(IssueView):
         target = self.locate(issue_id)
         values = IssuePatch.read(request.data, partial=True)
         word = {name: values[name] for name in ("comment", "reopen", "resume", "interrupt") if name in values}
-        done = lifecycle.update(issue_id=target, fields=fields_of(values), actor=self.actor, now=self.now, **word)
+        done = lifecycle.update(
+            issue_id=target, fields=fields_of(values), actor=self.actor, now=self.now, **word
+        )
         answer: dict[str, Any] = queries.issue_object(target)
         answer["comment"] = queries.comment(target, done.comment.pk) if done.comment is not None else None
         if "blocked_by_issue_ids" in values:

@@ -38,7 +38,9 @@ class LabelsView(CompanyView):
     @operation("List the labels of a company [I-197]", answers=LabelOut, many=True)
     def get(self, request: Request, company_id: str) -> Response:
         """Answer the labels by name."""
-        return Response(LabelOut.render_many(Label.objects.filter(company=self.company).order_by("name", "id")))
+        return Response(
+            LabelOut.render_many(Label.objects.filter(company=self.company).order_by("name", "id"))
+        )
 
     @operation("Create a label [I-198]", reads=LabelInput, answers=LabelOut, status=201)
     def post(self, request: Request, company_id: str) -> Response:

@@ -23,7 +23,8 @@ from paperclip.core.errors import BadRequest, Forbidden, Unprocessable
 
 _USER_FILTERS = ("assigneeUserId", "touchedByUserId", "inboxArchivedByUserId", "unreadForUserId")
 _UUID_FILTERS = (
-    "participantAgentId", "projectId", "workspaceId", "executionWorkspaceId", "parentId", "descendantOf", "labelId"
+    "participantAgentId", "projectId", "workspaceId", "executionWorkspaceId", "parentId", "descendantOf",
+    "labelId"
 )  # fmt: skip
 _TEXT_FILTERS = ("originKind", "originKindPrefix", "originId")
 _FLAGS = ("excludeRoutineExecutions", "includePluginOperations", "includeBlockedBy")
@@ -55,8 +56,9 @@ class IssueRowOut(IssueOut):
 
     class Meta(IssueOut.Meta):
         fields: ClassVar = [
-            *IssueOut.Meta.fields, "active_run", "blocker_attention", "productivity_review", "successful_run_handoff",
-            "blocked_by", "my_last_touch_at", "last_external_comment_at", "is_unread_for_me",
+            *IssueOut.Meta.fields, "active_run", "blocker_attention", "productivity_review",
+            "successful_run_handoff", "blocked_by", "my_last_touch_at", "last_external_comment_at",
+            "is_unread_for_me",
         ]  # fmt: skip
 
 
@@ -99,7 +101,9 @@ class IssuesView(ActorView):
 
 
 def filters_of(request: Request, user_id: UUID | None) -> Filters:
-    """Return the filters of a query (I-144). Raises BadRequest, Unprocessable, or Forbidden for an agent's `me`."""
+    """Return the filters of a query (I-144). Raises BadRequest, Unprocessable, or Forbidden for an agent's
+    `me`.
+    """
     params = request.query_params
     values: dict[str, Any] = {_snake(name): flag(request, name) for name in _FLAGS}
     values |= {_snake(name): _uuid(params[name], name) for name in _UUID_FILTERS if params.get(name)}

@@ -58,7 +58,9 @@ class SearchView(CompanyView):
     )
     def get(self, request: Request, company_id: str) -> Response:
         """Answer a page; sixty a minute are allowed to each caller."""
-        allowance = search.spend(company_id=self.company.pk, actor_id=f"{self.actor.type}:{self.actor.id}", now=self.now)
+        allowance = search.spend(
+            company_id=self.company.pk, actor_id=f"{self.actor.type}:{self.actor.id}", now=self.now
+        )
         headers = {
             "X-RateLimit-Limit": str(search.LIMIT_PER_WINDOW),
             "X-RateLimit-Remaining": str(max(allowance.remaining, 0)),

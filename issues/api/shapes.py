@@ -31,15 +31,17 @@ class IssueOut(ModelOutput):
     class Meta:
         model = Issue
         fields: ClassVar = [
-            "id", "company_id", "project_id", "project_workspace_id", "goal_id", "parent_id", "title", "description",
-            "status", "work_mode", "priority", "assignee_agent_id", "assignee_user_id", "checkout_run_id",
-            "execution_run_id", "execution_agent_name_key", "execution_locked_at", "created_by_agent_id",
-            "created_by_user_id", "issue_number", "identifier", "origin_kind", "origin_id", "origin_run_id",
-            "origin_fingerprint", "request_depth", "billing_code", "assignee_adapter_overrides", "execution_policy",
-            "execution_state", "monitor_next_check_at", "monitor_wake_requested_at", "monitor_last_triggered_at",
-            "monitor_attempt_count", "monitor_notes", "monitor_scheduled_by", "execution_workspace_id",
+            "id", "company_id", "project_id", "project_workspace_id", "goal_id", "parent_id", "title",
+            "description", "status", "work_mode", "priority", "assignee_agent_id", "assignee_user_id",
+            "checkout_run_id", "execution_run_id", "execution_agent_name_key", "execution_locked_at",
+            "created_by_agent_id", "created_by_user_id", "issue_number", "identifier", "origin_kind",
+            "origin_id", "origin_run_id", "origin_fingerprint", "request_depth", "billing_code",
+            "assignee_adapter_overrides", "execution_policy", "execution_state", "monitor_next_check_at",
+            "monitor_wake_requested_at", "monitor_last_triggered_at", "monitor_attempt_count",
+            "monitor_notes", "monitor_scheduled_by", "execution_workspace_id",
             "execution_workspace_preference", "execution_workspace_settings", "started_at", "completed_at",
-            "cancelled_at", "hidden_at", "created_at", "updated_at", "last_activity_at", "labels", "label_ids",
+            "cancelled_at", "hidden_at", "created_at", "updated_at", "last_activity_at", "labels",
+            "label_ids",
         ]  # fmt: skip
 
 
@@ -106,8 +108,8 @@ class CommentOut(ModelOutput):
     class Meta:
         model = Comment
         fields: ClassVar = [
-            "id", "company_id", "issue_id", "author_agent_id", "author_user_id", "author_type", "created_by_run_id",
-            "body", "presentation", "metadata", "created_at", "updated_at",
+            "id", "company_id", "issue_id", "author_agent_id", "author_user_id", "author_type",
+            "created_by_run_id", "body", "presentation", "metadata", "created_at", "updated_at",
         ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from paperclip.core import postgres
 
 # Everything else gets the database. `up` starts it itself, after making sure that it may; `doctor` looks.
 WITHOUT_DATABASE = frozenset(
-    ["", "help", "version", "check", "diffsettings", "makemigrations", "collectstatic", "doctor", "up"]
+    ["", "help", "version", "check", "diffsettings", "makemigrations", "collectstatic", "doctor", "mcp", "up"]
 )
 ASKS_FOR_WORDS_ONLY = frozenset(["--help", "-h", "--version"])
 

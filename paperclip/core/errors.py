@@ -29,8 +29,12 @@ class Invalid(Refusal):
     """The input breaks its schema; `details` holds one entry per fault (C-5)."""
 
     def __init__(self, issues: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__("Validation error", details=list(issues))
-        self.issues = issues
+        self.issues = list(issues)
+        super().__init__("Validation error", details=self.issues)
+
+    def below(self, *path: str | int) -> Invalid:
+        """Return the same faults, found inside of `path`."""
+        return Invalid([{**issue, "path": [*path, *issue["path"]]} for issue in self.issues])
 
     @classmethod
     def at(cls, *path: str | int, message: str, code: str = "custom") -> Invalid:

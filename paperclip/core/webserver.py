@@ -19,8 +19,8 @@ MODULES = ("gunicorn.glogging", "gunicorn.http.wsgi", "gunicorn.workers.gthread"
 
 # Longer than the pause between two requests of clients that poll, so that they stay connected.
 KEEP_ALIVE_SECONDS = 75
-# Below the time a supervisor allows for a stop.
-GRACE_SECONDS = 8
+# Half of what a supervisor allows for a stop: connections a browser opened in advance hold it up to the end.
+GRACE_SECONDS = 5
 # A worker process that has not been seen alive for so long is replaced; slow requests do not count.
 STUCK_SECONDS = 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from paperclip.core import clock, fragments, links, markdown, status_look
 from paperclip.core.templatetags import board
 from paperclip.governance.choices import ApprovalStatus
 
+NOW = datetime(2026, 1, 31, 8, 15, tzinfo=UTC)
 CSS = Path(settings.BASE_DIR / "paperclip/board/assets/board/board.css").read_text()
 TEMPLATES = sorted(Path(settings.BASE_DIR / "templates").rglob("*.html"))
 SCRIPTS = sorted(Path(settings.BASE_DIR / "paperclip/board/assets").rglob("*.js"))
@@ -275,14 +276,14 @@ def test_run_says_why_it_was_called(reason, source, said):
                 followup_mechanism="scheduled_retry",
                 followup_reason="Overloaded",
                 followup_attempt=2,
-                followup_due_at=clock.now() + timedelta(minutes=8, seconds=10),
+                followup_due_at=NOW + timedelta(minutes=8, seconds=10),
             ),
             "Retry 2 of 4 in 8 min: overloaded",
         ),
     ],
 )
 def test_run_says_what_follows_it(run, said):
-    assert words.followup(run) == said
+    assert words.followup(run, NOW) == said
 
 
 # --- Fragments and links ---------------------------------------------------------------------------------

@@ -227,3 +227,16 @@ def test_a_wake_names_the_run_that_caused_it(cast, engineer, issue):
     run = factories.run(cast.peer)
     outcome = wake(engineer, issue=issue, actor=actors.for_agent(cast.peer, run_id=run.pk))
     assert outcome.run.context_snapshot["causedByRunId"] == str(run.pk)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        pytest.param("approval_approved", id="HB-57 approval"),
+        pytest.param("issue_children_completed", id="children done during the run"),
+        pytest.param("issue_blockers_resolved", id="blockers done during the run"),
+    ],
+)
+def test_news_for_a_running_agent_is_not_lost_in_its_run(engineer, issue, reason):
+    factories.run(engineer, issue=issue)
+    assert wake(engineer, issue=issue, reason=reason, source="automation").kind == "deferred"

@@ -34,10 +34,15 @@ def running(cast, **fields):
 
 def test_nothing_to_wait_for_needs_attention(root):
     assert verdict(root) == {
-        "state": "needs_attention", "reason": "attention_required", "unresolvedBlockerCount": 0,
-        "coveredBlockerCount": 0, "stalledBlockerCount": 0, "attentionBlockerCount": 0, "sampleBlockerIdentifier": None,
+        "state": "needs_attention",
+        "reason": "attention_required",
+        "unresolvedBlockerCount": 0,
+        "coveredBlockerCount": 0,
+        "stalledBlockerCount": 0,
+        "attentionBlockerCount": 0,
+        "sampleBlockerIdentifier": None,
         "sampleStalledBlockerIdentifier": None,
-    }  # fmt: skip
+    }
 
 
 def test_done_blockers_do_not_count(root):
@@ -48,7 +53,9 @@ def test_done_blockers_do_not_count(root):
 
 def test_running_child_covers(cast, root):
     """IC-71."""
-    child = factories.issue(cast.company, parent=root, status="in_progress", assignee_agent=cast.peer, **running(cast))
+    child = factories.issue(
+        cast.company, parent=root, status="in_progress", assignee_agent=cast.peer, **running(cast)
+    )
 
     found = verdict(root)
 
@@ -59,28 +66,67 @@ def test_running_child_covers(cast, root):
 @pytest.mark.parametrize(
     ("fields", "state", "reason"),
     [
-        pytest.param({"status": "backlog", "assignee_agent": "peer"}, "needs_attention", "attention_required", id="IC-72 agent"),
-        pytest.param({"status": "backlog", "assignee_user": "owner"}, "covered", "active_dependency", id="IC-72 user"),
+        pytest.param(
+            {"status": "backlog", "assignee_agent": "peer"},
+            "needs_attention",
+            "attention_required",
+            id="IC-72 agent",
+        ),
+        pytest.param(
+            {"status": "backlog", "assignee_user": "owner"}, "covered", "active_dependency", id="IC-72 user"
+        ),
         pytest.param({"status": "in_review"}, "stalled", "stalled_review", id="IC-73 no path"),
-        pytest.param({"status": "in_review", "run": "running"}, "covered", "active_dependency", id="IC-73 with run"),
-        pytest.param({"status": "todo", "run": "queued"}, "covered", "active_dependency", id="I-87 queued run"),
-        pytest.param({"status": "todo", "run": "scheduled_retry"}, "needs_attention", "attention_required", id="IC-75 retry"),
-        pytest.param({"status": "todo", "run": "failed"}, "needs_attention", "attention_required", id="IC-75 stale run"),
-        pytest.param({"status": "todo", "run": "foreign"}, "needs_attention", "attention_required", id="IC-75 foreign run"),
-        pytest.param({"status": "todo", "wake": True}, "covered", "active_dependency", id="I-87 waiting wake"),
-        pytest.param({"status": "todo", "approval": "pending"}, "covered", "active_dependency", id="I-87 approval"),
-        pytest.param({"status": "todo", "approval": "approved"}, "needs_attention", "attention_required", id="I-87 decided"),
+        pytest.param(
+            {"status": "in_review", "run": "running"}, "covered", "active_dependency", id="IC-73 with run"
+        ),
+        pytest.param(
+            {"status": "todo", "run": "queued"}, "covered", "active_dependency", id="I-87 queued run"
+        ),
+        pytest.param(
+            {"status": "todo", "run": "scheduled_retry"},
+            "needs_attention",
+            "attention_required",
+            id="IC-75 retry",
+        ),
+        pytest.param(
+            {"status": "todo", "run": "failed"}, "needs_attention", "attention_required", id="IC-75 stale run"
+        ),
+        pytest.param(
+            {"status": "todo", "run": "foreign"},
+            "needs_attention",
+            "attention_required",
+            id="IC-75 foreign run",
+        ),
+        pytest.param(
+            {"status": "todo", "wake": True}, "covered", "active_dependency", id="I-87 waiting wake"
+        ),
+        pytest.param(
+            {"status": "todo", "approval": "pending"}, "covered", "active_dependency", id="I-87 approval"
+        ),
+        pytest.param(
+            {"status": "todo", "approval": "approved"},
+            "needs_attention",
+            "attention_required",
+            id="I-87 decided",
+        ),
         pytest.param({"status": "todo"}, "needs_attention", "attention_required", id="I-87 leaf"),
         pytest.param({"status": "cancelled"}, "needs_attention", "attention_required", id="I-87 cancelled"),
         pytest.param(
-            {"status": "cancelled", "assignee_user": "owner"}, "needs_attention", "attention_required",
+            {"status": "cancelled", "assignee_user": "owner"},
+            "needs_attention",
+            "attention_required",
             id="I-87 cancelled user's",
         ),
-        pytest.param({"status": "todo", "escalated": True}, "covered", "active_dependency", id="I-87 escalated"),
+        pytest.param(
+            {"status": "todo", "escalated": True}, "covered", "active_dependency", id="I-87 escalated"
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_blocker(cast, root, fields, state, reason):
-    fields = {name: getattr(cast, value) if isinstance(value, str) and hasattr(cast, value) else value for name, value in fields.items()}
+    fields = {
+        name: getattr(cast, value) if isinstance(value, str) and hasattr(cast, value) else value
+        for name, value in fields.items()
+    }
     run, wake = fields.pop("run", None), fields.pop("wake", None)
     approval, escalated = fields.pop("approval", None), fields.pop("escalated", None)
     if run:
@@ -90,7 +136,12 @@ def test_one_blocker(cast, root, fields, state, reason):
     issue = blocker(root, **fields)
     if wake:
         WakeupRequest.objects.create(
-            company=cast.company, agent=cast.peer, issue=issue, source="automation", status="queued", requested_at=clock.now()
+            company=cast.company,
+            agent=cast.peer,
+            issue=issue,
+            source="automation",
+            status="queued",
+            requested_at=clock.now(),
         )
     if approval:
         made = Approval.objects.create(company=cast.company, type="request_board_approval", status=approval)
@@ -113,11 +164,17 @@ def test_worst_blocker_decides_and_all_are_counted(cast, root):
     found = verdict(root)
 
     assert (found["state"], found["sampleBlockerIdentifier"]) == ("needs_attention", gone.identifier)
-    assert (found["coveredBlockerCount"], found["stalledBlockerCount"], found["attentionBlockerCount"]) == (1, 1, 1)
+    assert (found["coveredBlockerCount"], found["stalledBlockerCount"], found["attentionBlockerCount"]) == (
+        1,
+        1,
+        1,
+    )
     assert found["sampleStalledBlockerIdentifier"] == stalled.identifier
 
 
-@pytest.mark.parametrize(("end", "state"), [("running", "covered"), ("in_review", "stalled"), ("todo", "needs_attention")])
+@pytest.mark.parametrize(
+    ("end", "state"), [("running", "covered"), ("in_review", "stalled"), ("todo", "needs_attention")]
+)
 def test_chains_are_walked_to_their_end(cast, root, end, state):
     middle = blocker(root, status="blocked")
     last = blocker(middle, status="in_review" if end == "in_review" else "todo")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -27,9 +28,7 @@ def test_twenty_agents_race_for_one_checkout(crowd):
     racers = []
     for _ in range(20):
         agent = factories.agent(crowd.company)
-        run = factories.run(agent, runner=None, status="queued")
-        run.status, run.runner, run.claim_token, run.started_at = "running", factories.runner(), run.pk, clock.now()
-        run.save()
+        run = factories.run(agent)
         racers.append((agent, run, Caller(factories.agent_key(agent), run_id=run.pk)))
     path = f"/api/issues/{issue.pk}/checkout"
 
@@ -43,7 +42,11 @@ def test_twenty_agents_race_for_one_checkout(crowd):
     (place,) = [place for place, answer in enumerate(answers) if answer.status_code == 200]
     winner, run, _ = racers[place]
     issue.refresh_from_db()
-    assert (issue.assignee_agent_id, issue.checkout_run_id, issue.execution_run_id) == (winner.pk, run.pk, run.pk)
+    assert (issue.assignee_agent_id, issue.checkout_run_id, issue.execution_run_id) == (
+        winner.pk,
+        run.pk,
+        run.pk,
+    )
     for answer in answers:
         if answer.status_code == 409:
             details = answer.json()["details"]
@@ -70,9 +73,17 @@ def test_concurrent_edits_of_different_fields_all_stay(crowd):
     """IW-8."""
     issue = factories.issue(crowd.company)
     token = factories.board_token(crowd.owner)
-    bodies = [{"title": "New"}, {"priority": "high"}, {"billingCode": "B"}, {"description": "text"}, {"workMode": "planning"}]
+    bodies = [
+        {"title": "New"},
+        {"priority": "high"},
+        {"billingCode": "B"},
+        {"description": "text"},
+        {"workMode": "planning"},
+    ]
 
-    answers = together([lambda body=body: Caller(token).patch(f"/api/issues/{issue.pk}", body) for body in bodies])
+    answers = together(
+        [lambda body=body: Caller(token).patch(f"/api/issues/{issue.pk}", body) for body in bodies]
+    )
 
     assert statuses(answers) == {200: 5}
     issue.refresh_from_db()
@@ -173,8 +184,12 @@ def test_assignment_beside_the_last_blocker_is_not_missed(crowd, calls):
 
         together(
             [
-                lambda: Caller(token).patch(f"/api/issues/{blocker.pk}", {"status": "done"}),
-                lambda: Caller(token).patch(f"/api/issues/{waiting.pk}", {"assigneeAgentId": str(crowd.engineer.pk)}),
+                partial(Caller(token).patch, f"/api/issues/{blocker.pk}", {"status": "done"}),
+                partial(
+                    Caller(token).patch,
+                    f"/api/issues/{waiting.pk}",
+                    {"assigneeAgentId": str(crowd.engineer.pk)},
+                ),
             ]
         )
 
@@ -203,7 +218,9 @@ def test_one_of_many_first_writes_makes_the_document(crowd):
     token = factories.board_token(crowd.owner)
     path = f"/api/issues/{issue.pk}/documents/plan"
 
-    answers = together([lambda n=n: Caller(token).put(path, {"format": "markdown", "body": f"{n}"}) for n in range(8)])
+    answers = together(
+        [lambda n=n: Caller(token).put(path, {"format": "markdown", "body": f"{n}"}) for n in range(8)]
+    )
 
     assert statuses(answers) == {201: 1, 409: 7}
     revision = DocumentRevision.objects.get()
@@ -230,14 +247,23 @@ def test_restores_and_writes_do_not_share_a_number(crowd):
     token = factories.board_token(crowd.owner)
     path = f"/api/issues/{issue.pk}/documents/plan"
     first = Caller(token).put(path, {"format": "markdown", "body": "1"}).json()["latestRevisionId"]
-    second = Caller(token).put(path, {"format": "markdown", "body": "2", "baseRevisionId": first}).json()["latestRevisionId"]
-    restore, write = f"{path}/revisions/{first}/restore", {"format": "markdown", "body": "3", "baseRevisionId": second}
+    second = (
+        Caller(token)
+        .put(path, {"format": "markdown", "body": "2", "baseRevisionId": first})
+        .json()["latestRevisionId"]
+    )
+    restore, write = (
+        f"{path}/revisions/{first}/restore",
+        {"format": "markdown", "body": "3", "baseRevisionId": second},
+    )
 
     doers = [lambda: Caller(token).post(restore)] * 3 + [lambda: Caller(token).put(path, write)] * 3
     answers = together(doers)
 
     assert set(statuses(answers)) <= {200, 409}
-    numbers = list(DocumentRevision.objects.order_by("revision_number").values_list("revision_number", flat=True))
+    numbers = list(
+        DocumentRevision.objects.order_by("revision_number").values_list("revision_number", flat=True)
+    )
     assert numbers == list(range(1, len(numbers) + 1))
 
 
@@ -245,7 +271,9 @@ def test_one_label_of_a_name(crowd):
     token = factories.board_token(crowd.owner)
     path = f"/api/companies/{crowd.company.pk}/labels"
 
-    answers = together([lambda: Caller(token).post(path, {"name": "bug", "color": "#000000"}) for _ in range(6)])
+    answers = together(
+        [lambda: Caller(token).post(path, {"name": "bug", "color": "#000000"}) for _ in range(6)]
+    )
 
     assert statuses(answers) == {201: 1, 409: 5}
 
@@ -256,14 +284,18 @@ def test_twenty_fifth_child_is_the_last(crowd):
     for _ in range(22):
         factories.issue(crowd.company, parent=parent)
 
-    answers = together([lambda: Caller(token).post(f"/api/issues/{parent.pk}/children", {"title": "x"}) for _ in range(8)])
+    answers = together(
+        [lambda: Caller(token).post(f"/api/issues/{parent.pk}/children", {"title": "x"}) for _ in range(8)]
+    )
 
     assert statuses(answers) == {201: 3, 422: 5}
     assert Issue.objects.filter(parent=parent).count() == 25
 
 
 def test_everything_at_once_ends(crowd):
-    """Edits, comments, checkouts and closings of a little tree: nobody waits for ever, nothing is answered 500."""
+    """Edits, comments, checkouts and closings of a little tree: nobody waits for ever, nothing is answered
+    500.
+    """
     token = factories.board_token(crowd.owner)
     top = factories.issue(crowd.company, assignee_agent=crowd.manager, status="blocked")
     parts = [factories.issue(crowd.company, parent=top, assignee_agent=crowd.engineer) for _ in range(4)]

@@ -40,7 +40,11 @@ def test_assignment_carries_the_comment(cast, calls):
     (wake,) = calls
     said = row["comment"]["id"]
     assert (wake.reason, wake.payload["commentId"]) == ("issue_assigned", said)
-    assert (wake.context["commentId"], wake.context["wakeCommentId"], wake.context["taskId"]) == (said, said, str(issue.pk))
+    assert (wake.context["commentId"], wake.context["wakeCommentId"], wake.context["taskId"]) == (
+        said,
+        said,
+        str(issue.pk),
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,13 +62,20 @@ def test_assignment_carries_the_comment(cast, calls):
         pytest.param("todo", {"status": "todo"}, None, id="I-90 no move"),
         pytest.param("todo", {"title": "x"}, None, id="I-90 other edits"),
         pytest.param("todo", {"comment": "x"}, "issue_commented", id="IC-57 comment only"),
-        pytest.param("blocked", {"status": "todo", "comment": "x"}, "issue_commented", id="I-94 comment beats status"),
+        pytest.param(
+            "blocked", {"status": "todo", "comment": "x"}, "issue_commented", id="I-94 comment beats status"
+        ),
         pytest.param("done", {"comment": "x"}, "issue_reopened_via_comment", id="I-90 reopened"),
         pytest.param("todo", {"status": "done", "comment": "x"}, None, id="IW-22 a word on finished work"),
         pytest.param("done", {"comment": "x", "status": "done"}, None, id="I-93 closed before and after"),
-        pytest.param("todo", {"comment": "@Engineer x"}, "issue_commented", id="IW-23 a mention does not weaken"),
         pytest.param(
-            "done", {"comment": "@Engineer x", "status": "done"}, "issue_comment_mentioned", id="I-90 a mention is heard"
+            "todo", {"comment": "@Engineer x"}, "issue_commented", id="IW-23 a mention does not weaken"
+        ),
+        pytest.param(
+            "done",
+            {"comment": "@Engineer x", "status": "done"},
+            "issue_comment_mentioned",
+            id="I-90 a mention is heard",
         ),
     ],
 )
@@ -98,7 +109,13 @@ def test_reopened_and_reassigned_is_one_assignment(cast, calls):
 
 
 @pytest.mark.parametrize(
-    "body", [{"comment": "working on it @Engineer"}, {"status": "todo"}, {"status": "todo", "comment": "x"}, {"title": "x"}]
+    "body",
+    [
+        {"comment": "working on it @Engineer"},
+        {"status": "todo"},
+        {"status": "todo", "comment": "x"},
+        {"title": "x"},
+    ],
 )
 def test_own_writes_call_nobody(cast, calls, body):
     """An agent that is called for what it wrote itself never stops."""
@@ -118,7 +135,11 @@ def test_follow_up_and_interruption_are_told(cast, calls):
 
     (wake,) = calls
     for part in (wake.payload, wake.context):
-        assert (part["resumeIntent"], part["followUpRequested"], part["interruptedRunId"]) == (True, True, str(run.pk))
+        assert (part["resumeIntent"], part["followUpRequested"], part["interruptedRunId"]) == (
+            True,
+            True,
+            str(run.pk),
+        )
 
 
 # --- Blockers --------------------------------------------------------------------------------------------
@@ -136,13 +157,20 @@ def test_last_blocker_calls_whoever_waited(cast, calls):
 
     patch(cast.as_owner, last, status="done")
     (wake,) = calls
-    assert (wake.agent_id, wake.issue_id, wake.reason) == (cast.engineer.id, waiting.pk, "issue_blockers_resolved")
+    assert (wake.agent_id, wake.issue_id, wake.reason) == (
+        cast.engineer.id,
+        waiting.pk,
+        "issue_blockers_resolved",
+    )
     facts = {"resolvedBlockerIssueId": str(last.pk), "blockerIssueIds": [str(first.pk), str(last.pk)]}
     assert wake.payload == {"issueId": str(waiting.pk), **facts}
     assert wake.context == {
-        "issueId": str(waiting.pk), "taskId": str(waiting.pk), "wakeReason": "issue_blockers_resolved",
-        "source": "issue.blockers_resolved", **facts,
-    }  # fmt: skip
+        "issueId": str(waiting.pk),
+        "taskId": str(waiting.pk),
+        "wakeReason": "issue_blockers_resolved",
+        "source": "issue.blockers_resolved",
+        **facts,
+    }
     waiting.refresh_from_db()
     assert waiting.status == "blocked", "I-83: the status stays as it is"
 
@@ -191,7 +219,10 @@ def test_cancelled_blocker_calls_once_it_is_removed(cast, calls):
 
     patch(cast.as_owner, waiting, blockedByIssueIds=[str(other.pk)])
     (wake,) = calls
-    assert (wake.reason, wake.payload["resolvedBlockerIssueId"]) == ("issue_blockers_resolved", str(blocker.pk))
+    assert (wake.reason, wake.payload["resolvedBlockerIssueId"]) == (
+        "issue_blockers_resolved",
+        str(blocker.pk),
+    )
 
 
 @pytest.mark.parametrize("keep_open", [True, False])
@@ -222,15 +253,27 @@ def test_last_child_calls_the_parent(cast, calls):
     patch(cast.as_owner, last, status="cancelled")
 
     (wake,) = calls
-    assert (wake.agent_id, wake.issue_id, wake.reason) == (cast.manager.id, parent.pk, "issue_children_completed")
+    assert (wake.agent_id, wake.issue_id, wake.reason) == (
+        cast.manager.id,
+        parent.pk,
+        "issue_children_completed",
+    )
     payload = wake.payload
     assert payload["completedChildIssueId"] == str(last.pk)
     assert payload["childIssueIds"] == [str(done.pk), str(last.pk)]
     assert payload["childIssueSummaryTruncated"] is False
     first, second = payload["childIssueSummaries"]
     assert set(first) == {
-        "id", "identifier", "title", "status", "priority", "assigneeAgentId", "assigneeUserId", "updatedAt", "summary"
-    }  # fmt: skip
+        "id",
+        "identifier",
+        "title",
+        "status",
+        "priority",
+        "assigneeAgentId",
+        "assigneeUserId",
+        "updatedAt",
+        "summary",
+    }
     assert (first["title"], first["assigneeAgentId"]) == ("one", str(cast.peer.id))
     assert first["summary"] == "y" * 485 + " [truncated]"
     assert (second["status"], second["summary"]) == ("cancelled", None)
@@ -245,9 +288,11 @@ def test_many_children_are_summed_up(cast, calls):
     patch(cast.as_owner, factories.issue(cast.company, parent=parent), status="done")
 
     payload = calls[0].payload
-    assert (len(payload["childIssueIds"]), len(payload["childIssueSummaries"]), payload["childIssueSummaryTruncated"]) == (
-        25, 20, True
-    )  # fmt: skip
+    assert (
+        len(payload["childIssueIds"]),
+        len(payload["childIssueSummaries"]),
+        payload["childIssueSummaryTruncated"],
+    ) == (25, 20, True)
 
 
 @pytest.mark.parametrize(
@@ -288,5 +333,7 @@ def test_wakes_reach_the_run_engine_in_the_same_transaction(cast):
 
     request = cast.engineer.wakeups.get()
     assert (request.reason, request.issue_id, request.requested_by_actor_id) == (
-        "issue_assigned", issue.pk, str(cast.owner.id)
-    )  # fmt: skip
+        "issue_assigned",
+        issue.pk,
+        str(cast.owner.id),
+    )

@@ -36,7 +36,9 @@ def take(cast, issue, run):
     ],
 )
 def test_starting_run_takes_the_lock(cast, run, holder, assignee, stamped):
-    held = {"own": run, None: None}.get(holder) or (factories.run(cast.engineer, status=holder) if holder not in ("own", None) else None)
+    held = {"own": run, None: None}.get(holder) or (
+        factories.run(cast.engineer, status=holder) if holder not in ("own", None) else None
+    )
     issue = factories.issue(
         cast.company, assignee_agent=getattr(cast, assignee) if assignee else None, execution_run=held
     )
@@ -68,7 +70,9 @@ def test_run_checks_out_open_work(cast, run, status):
         pytest.param({"status": "in_progress"}, True, id="H-74 nobody holds it"),
         pytest.param({"status": "in_progress", "checkout_run": "failed"}, True, id="H-74 owner is over"),
         pytest.param({"status": "in_progress", "checkout_run": "running"}, False, id="H-74 owner lives"),
-        pytest.param({"status": "in_progress", "execution_run": "running"}, False, id="H-74 another run executes it"),
+        pytest.param(
+            {"status": "in_progress", "execution_run": "running"}, False, id="H-74 another run executes it"
+        ),
         pytest.param({"status": "todo", "execution_run": "timed_out"}, True, id="H-74 dead lock"),
         pytest.param({"status": "in_review"}, False, id="H-74 in review"),
         pytest.param({"status": "done"}, False, id="H-74 done"),
@@ -103,18 +107,27 @@ def test_ended_run_gives_the_lock_back_and_keeps_the_checkout(cast, run):
     """H-59."""
     held = [
         factories.issue(
-            cast.company, assignee_agent=cast.engineer, status="in_progress", checkout_run=run, execution_run=run,
-            execution_agent_name_key="engineer", execution_locked_at=clock.now(),
+            cast.company,
+            assignee_agent=cast.engineer,
+            status="in_progress",
+            checkout_run=run,
+            execution_run=run,
+            execution_agent_name_key="engineer",
+            execution_locked_at=clock.now(),
         )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     other = factories.issue(cast.company, execution_run=factories.run(cast.peer))
 
     assert sorted(checkout.clear_lock(run_id=run.pk)) == sorted(issue.pk for issue in held)
 
     for issue in held:
         issue.refresh_from_db()
-        assert (issue.execution_run_id, issue.execution_agent_name_key, issue.execution_locked_at) == (None, None, None)
+        assert (issue.execution_run_id, issue.execution_agent_name_key, issue.execution_locked_at) == (
+            None,
+            None,
+            None,
+        )
         assert issue.checkout_run_id == run.pk
     other.refresh_from_db()
     assert other.execution_run_id is not None

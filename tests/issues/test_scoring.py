@@ -52,13 +52,23 @@ def test_near_words(token, word, near):
 @given(st.text(alphabet="abcde", min_size=6, max_size=9), st.integers(0, 5), st.sampled_from("abcde"))
 def test_one_edit_is_always_near(word, place, letter):
     at = min(place, len(word) - 1)
-    for edited in (word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :], word[:at] + word[at + 1 :]):
+    for edited in (
+        word[:at] + letter + word[at:],
+        word[:at] + letter + word[at + 1 :],
+        word[:at] + word[at + 1 :],
+    ):
         if len(edited) >= 6:
             assert scoring.within(edited, word)
 
 
 def match(**fields):
-    given_ = {"issue_id": "1", "identifier": "PAP-7", "title": "Search page", "status": "done", "updated_at": clock.now()}
+    given_ = {
+        "issue_id": "1",
+        "identifier": "PAP-7",
+        "title": "Search page",
+        "status": "done",
+        "updated_at": clock.now(),
+    }
     return Match(**given_ | fields)
 
 

@@ -27,7 +27,6 @@ from paperclip.companies.choices import (
 from paperclip.companies.models import Agent, Company, Goal, Project
 from paperclip.core import locks
 from paperclip.core.errors import Conflict
-from workspaces.choices import SourceType
 from workspaces.models import ProjectWorkspace
 
 PROGRAM = Path(__file__).resolve().with_name("agent.py")
@@ -190,17 +189,10 @@ def _project(company: Company, repository: Path, lead: Agent, actor: Actor, now:
             "status": ProjectStatus.IN_PROGRESS,
             "goal_ids": [_goal(company, lead, actor, now).pk],
             "lead_agent_id": lead.pk,
+            "workspace": {"cwd": str(repository)},
         },
         actor=actor,
         now=now,
-    )
-    ProjectWorkspace.objects.create(
-        company=company,
-        project=project,
-        name=project.name,
-        source_type=SourceType.LOCAL_PATH,
-        cwd=str(repository),
-        is_primary=True,
     )
     return project
 

@@ -223,5 +223,4 @@ def _require_whole_policy(sent: Any) -> None:
     try:
         WorkspacePolicyInput.read(sent)
     except Invalid as error:
-        issues = [{**issue, "path": ["executionWorkspacePolicy", *issue["path"]]} for issue in error.issues]
-        raise Invalid(issues) from error
+        raise error.below("executionWorkspacePolicy") from error

@@ -230,7 +230,7 @@ ROWS = [
     ),
     row(
         "C-28 report a cost", "post", "companies/{c}/cost-events",
-        {"agentId": "{a}", "provider": "p", "model": "m", "costCents": 1, "occurredAt": "2026-01-31T08:15:00Z"},
+        {"agentId": "{a}", "provider": "p", "model": "m", "costCents": 1, "occurredAt": "2026-01-31T08:15Z"},
         loc=2, adm=2, usr=2, vw=403, self=2, mgr=403, ceo=403, crt=403, oth=403, **OUTSIDE,
     ),
     *(

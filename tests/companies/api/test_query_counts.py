@@ -17,7 +17,7 @@ KNOWN = {
     "companies/{c}/agents": 5,
     "companies/{c}/org": 4,
     "companies/{c}/agent-configurations": 4,
-    "companies/{c}/projects": 6,
+    "companies/{c}/projects": 7,
     "companies/{c}/goals": 4,
     "companies/{c}/activity": 4,
     "companies/{c}/members": 6,

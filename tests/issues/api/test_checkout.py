@@ -36,11 +36,17 @@ def test_checkout_takes_the_issue_for_the_run(cast, issue, calls):
 
     assert answer.status_code == 200
     row = answer.json()
-    assert (row["status"], row["assigneeAgentId"], row["assigneeUserId"]) == ("in_progress", str(cast.engineer.id), None)
+    assert (row["status"], row["assigneeAgentId"], row["assigneeUserId"]) == (
+        "in_progress",
+        str(cast.engineer.id),
+        None,
+    )
     assert (row["checkoutRunId"], row["executionRunId"]) == (str(run.pk), str(run.pk))
     assert (row["executionAgentNameKey"], row["startedAt"] is None, row["executionLockedAt"] is None) == (
-        "engineer", False, False
-    )  # fmt: skip
+        "engineer",
+        False,
+        False,
+    )
     assert log.details(issue, "issue.checked_out") == {"agentId": str(cast.engineer.id)}
     assert not calls, "IC-40: an agent that takes its own work is not called for it"
 
@@ -55,8 +61,10 @@ def test_second_agent_cannot_checkout_and_is_told_who_holds_it(cast, issue):
     details = answer.json()["details"]
     assert details["issueId"] == str(issue.pk)
     assert (details["status"], details["assigneeAgentId"], details["assigneeAgentName"]) == (
-        "in_progress", str(cast.engineer.id), "Engineer"
-    )  # fmt: skip
+        "in_progress",
+        str(cast.engineer.id),
+        "Engineer",
+    )
     assert (details["checkoutRunId"], details["checkoutRunStatus"]) == (str(run.pk), "running")
     assert (details["executionRunId"], details["executionRunStatus"]) == (str(run.pk), "running")
     assert details["executionLockedAt"] is not None
@@ -83,7 +91,9 @@ def test_repeated_checkout_changes_nothing(cast, issue):
     ],
 )
 def test_status_must_be_expected(cast, status, expected, code):
-    issue = factories.issue(cast.company, status=status, completed_at=clock.now() if status == "done" else None)
+    issue = factories.issue(
+        cast.company, status=status, completed_at=clock.now() if status == "done" else None
+    )
 
     answer = checkout(runner(cast, cast.engineer)[0], issue, cast.engineer, expected)
 
@@ -126,9 +136,15 @@ def test_agent_takes_work_only_for_itself(cast, issue):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_operator", 200), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 404),
-     ("as_nobody", 401)],
-)  # fmt: skip
+    [
+        ("as_owner", 200),
+        ("as_operator", 200),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
+)
 def test_who_may_checkout_for_an_agent(cast, issue, who, status):
     assert checkout(getattr(cast, who), issue, cast.engineer).status_code == status
 
@@ -218,8 +234,10 @@ def test_dead_runs_hold_nothing(cast, over, held):
     row = checkout(caller, issue, cast.engineer).json()
 
     assert (row["checkoutRunId"], row["executionRunId"], row["executionLockedAt"] is None) == (
-        str(run.pk), str(run.pk), False
-    )  # fmt: skip
+        str(run.pk),
+        str(run.pk),
+        False,
+    )
 
 
 @pytest.mark.parametrize("live", ["queued", "running", "scheduled_retry"])
@@ -238,7 +256,9 @@ def test_first_start_keeps_its_time(cast):
     first = clock.now() - timedelta(days=1)
     issue = factories.issue(cast.company, started_at=first)
 
-    assert checkout(runner(cast, cast.engineer)[0], issue, cast.engineer).json()["startedAt"] == clock.iso(first)
+    assert checkout(runner(cast, cast.engineer)[0], issue, cast.engineer).json()["startedAt"] == clock.iso(
+        first
+    )
 
 
 def test_identifier_names_the_issue(cast, issue):

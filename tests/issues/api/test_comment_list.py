@@ -33,7 +33,11 @@ def test_answer_has_the_contracts_shape(cast, issue):
     (row,) = cast.as_owner.get(f"/api/issues/{issue.pk}/comments").json()
 
     assert set(row) == set(CommentOut().fields)
-    assert (row["authorAgentId"], row["authorUserId"], row["authorType"]) == (str(cast.engineer.id), None, "agent")
+    assert (row["authorAgentId"], row["authorUserId"], row["authorType"]) == (
+        str(cast.engineer.id),
+        None,
+        "agent",
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,13 @@ def test_walking_the_thread_forgets_and_repeats_nothing(cast, issue, thread):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_viewer", 200), ("as_outsider", 404), ("as_foreign_agent", 404), ("as_nobody", 401)],
+    [
+        ("as_owner", 200),
+        ("as_viewer", 200),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
 )
 def test_who_may_read(cast, issue, thread, who, status):
     caller = getattr(cast, who)

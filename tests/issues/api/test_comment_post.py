@@ -28,11 +28,19 @@ def test_board_comments(cast, calls):
     assert (wake.agent_id, wake.reason, wake.source) == (cast.engineer.id, "issue_commented", "automation")
     assert wake.payload == {"issueId": str(issue.pk), "commentId": row["id"], "mutation": "comment"}
     assert wake.context == {
-        "issueId": str(issue.pk), "taskId": str(issue.pk), "commentId": row["id"], "wakeCommentId": row["id"],
-        "wakeReason": "issue_commented", "source": "issue.comment",
-    }  # fmt: skip
+        "issueId": str(issue.pk),
+        "taskId": str(issue.pk),
+        "commentId": row["id"],
+        "wakeCommentId": row["id"],
+        "wakeReason": "issue_commented",
+        "source": "issue.comment",
+    }
     told = log.details(issue, "issue.comment_added")
-    assert (told["bodySnippet"], told["identifier"], told["issueTitle"]) == ("one\ntwo", issue.identifier, issue.title)
+    assert (told["bodySnippet"], told["identifier"], told["issueTitle"]) == (
+        "one\ntwo",
+        issue.identifier,
+        issue.title,
+    )
 
 
 def test_comment_moves_the_issues_times(cast):
@@ -56,28 +64,43 @@ def test_comment_moves_the_issues_times(cast):
         pytest.param({"presentation": {"kind": "banner"}}, 400, id="I-12 unknown kind"),
         pytest.param({"presentation": {"colour": "red"}}, 400, id="I-2 presentation is strict"),
         pytest.param({"presentation": {"title": ""}}, 400, id="I-12 empty title"),
-        pytest.param({"metadata": {"version": 2, "sections": [{"rows": [{"type": "text", "text": "x"}]}]}}, 400, id="I-13"),
+        pytest.param(
+            {"metadata": {"version": 2, "sections": [{"rows": [{"type": "text", "text": "x"}]}]}},
+            400,
+            id="I-13",
+        ),
         pytest.param({"metadata": {"version": 1, "sections": []}}, 400, id="I-13 no section"),
         pytest.param({"metadata": {"version": 1, "sections": [{"rows": []}]}}, 400, id="I-13 no row"),
-        pytest.param({"metadata": {"version": 1, "sections": [{"rows": [{"type": "text"}]}]}}, 400, id="I-13 no text"),
         pytest.param(
-            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text", "text": "x", "code": "y"}]}]}}, 400,
+            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text"}]}]}}, 400, id="I-13 no text"
+        ),
+        pytest.param(
+            {
+                "metadata": {
+                    "version": 1,
+                    "sections": [{"rows": [{"type": "text", "text": "x", "code": "y"}]}],
+                }
+            },
+            400,
             id="I-13 another kind's part",
         ),
         pytest.param(
-            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text", "text": "x"}], "x": 1}]}}, 400,
+            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text", "text": "x"}], "x": 1}]}},
+            400,
             id="IC-61 unknown key",
         ),
         pytest.param(
-            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "issue_link", "title": "x"}]}]}}, 400,
+            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "issue_link", "title": "x"}]}]}},
+            400,
             id="I-13 link to nothing",
         ),
         pytest.param(
-            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text", "text": "x" * 2001}]}]}}, 400,
+            {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text", "text": "x" * 2001}]}]}},
+            400,
             id="I-13 long text",
         ),
     ],
-)  # fmt: skip
+)
 def test_bad_bodies_write_nothing(cast, body, status):
     issue = assigned(cast)
 
@@ -113,15 +136,24 @@ def test_agents_write_plain_comments(cast):
     """IC-60."""
     issue = assigned(cast)
 
-    for extra in ({"presentation": {"tone": "info"}}, {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text", "text": "x"}]}]}}):  # noqa: E501
+    for extra in (
+        {"presentation": {"tone": "info"}},
+        {"metadata": {"version": 1, "sections": [{"rows": [{"type": "text", "text": "x"}]}]}},
+    ):
         assert say(cast.as_agent(cast.engineer), issue, **extra).status_code == 403
 
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 201), ("as_operator", 201), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 404),
-     ("as_nobody", 401)],
-)  # fmt: skip
+    [
+        ("as_owner", 201),
+        ("as_operator", 201),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
+)
 def test_who_may_comment(cast, who, status):
     issue = factories.issue(cast.company)
 
@@ -230,14 +262,26 @@ def test_agent_follows_up_on_its_finished_work(cast, calls):
         pytest.param({"status": "done"}, {"resume": True}, "peer", 403, id="IC-49 resume"),
         pytest.param({"status": "cancelled"}, {"resume": True}, "engineer", 409, id="IC-50 agent"),
         pytest.param({"status": "cancelled"}, {"resume": True}, "owner", 409, id="IC-50 board"),
-        pytest.param({"status": "cancelled"}, {"reopen": True}, "engineer", 409, id="I-75 agents pass the gates to reopen"),
+        pytest.param(
+            {"status": "cancelled"},
+            {"reopen": True},
+            "engineer",
+            409,
+            id="I-75 agents pass the gates to reopen",
+        ),
         pytest.param({"status": "in_review"}, {"resume": True}, "engineer", 409, id="I-75 review"),
         pytest.param({"status": "backlog"}, {"resume": True}, "owner", 409, id="I-75 backlog"),
-        pytest.param({"status": "done", "assignee_agent": None}, {"resume": True}, "engineer", 409, id="I-75 unassigned"),
+        pytest.param(
+            {"status": "done", "assignee_agent": None},
+            {"resume": True},
+            "engineer",
+            409,
+            id="I-75 unassigned",
+        ),
         pytest.param({"status": "done"}, {"resume": True}, "ceo", 201, id="I-75 override"),
         pytest.param({"status": "done"}, {"resume": True}, "owner", 201, id="I-75 board"),
     ],
-)  # fmt: skip
+)
 def test_follow_up_gates(cast, fields, asks, who, status):
     issue = factories.issue(cast.company, **{"assignee_agent": cast.engineer} | fields)
     caller = cast.as_owner if who == "owner" else cast.as_agent(getattr(cast, who))
@@ -255,7 +299,10 @@ def test_follow_up_waits_for_blockers(cast):
 
     answer = say(cast.as_agent(cast.engineer), issue, resume=True)
 
-    assert (answer.status_code, answer.json()["details"]) == (409, {"unresolvedBlockerIssueIds": [str(blocker.pk)]})
+    assert (answer.status_code, answer.json()["details"]) == (
+        409,
+        {"unresolvedBlockerIssueIds": [str(blocker.pk)]},
+    )
 
 
 # --- Interrupting ----------------------------------------------------------------------------------------
@@ -302,8 +349,12 @@ def test_assignee_is_not_called_for_its_own_word(cast, calls):
 @pytest.mark.parametrize(
     ("body", "called"),
     [
-        pytest.param("@Peer please", {"engineer": "issue_commented", "peer": "issue_comment_mentioned"}, id="I-78"),
-        pytest.param("@Engineer look", {"engineer": "issue_commented"}, id="I-94 the assignee's wake beats the mention"),
+        pytest.param(
+            "@Peer please", {"engineer": "issue_commented", "peer": "issue_comment_mentioned"}, id="I-78"
+        ),
+        pytest.param(
+            "@Engineer look", {"engineer": "issue_commented"}, id="I-94 the assignee's wake beats the mention"
+        ),
         pytest.param("@Foreigner look", {"engineer": "issue_commented"}, id="IW-24 another company's agent"),
     ],
 )
@@ -312,7 +363,9 @@ def test_mentions_call(cast, calls, body, called):
 
     row = say(cast.as_owner, issue, body).json()
 
-    assert {wake.agent_id: wake.reason for wake in calls} == {getattr(cast, who).id: why for who, why in called.items()}
+    assert {wake.agent_id: wake.reason for wake in calls} == {
+        getattr(cast, who).id: why for who, why in called.items()
+    }
     for wake in calls:
         if wake.reason == "issue_comment_mentioned":
             assert wake.payload == {"issueId": str(issue.pk), "commentId": row["id"]}

@@ -33,7 +33,11 @@ def test_own_queued_comment_is_taken_back(cast, issue, run):
     assert (answer.status_code, answer.json()["body"]) == (200, "wait")
     assert not Comment.objects.exists()
     told = log.details(issue, "issue.comment_cancelled")
-    assert (told["source"], told["queueTargetRunId"], told["commentId"]) == ("queue_cancel", str(run.pk), str(comment.pk))
+    assert (told["source"], told["queueTargetRunId"], told["commentId"]) == (
+        "queue_cancel",
+        str(run.pk),
+        str(comment.pk),
+    )
     assert withdraw(cast.as_owner, issue, comment).status_code == 404
 
 

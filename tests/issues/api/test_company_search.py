@@ -42,8 +42,8 @@ def test_answer_has_the_contracts_shape(cast, path):
     assert body["countsByType"] == {"issue": 1, "agent": 0, "project": 0}
     (row,) = body["results"]
     assert set(row) == {
-        "id", "type", "score", "title", "href", "matchedFields", "sourceLabel", "snippet", "snippets", "issue",
-        "updatedAt", "previewImageUrl",
+        "id", "type", "score", "title", "href", "matchedFields", "sourceLabel", "snippet", "snippets",
+        "issue", "updatedAt", "previewImageUrl",
     }  # fmt: skip
     assert (row["id"], row["type"], row["href"]) == (
         str(issue.pk), "issue", f"/{cast.company.issue_prefix}/issues/{issue.identifier}"
@@ -126,12 +126,19 @@ def test_wildcards_are_letters(cast, path, q):
         pytest.param("documents", {"documented"}, id="documents"),
         pytest.param("agents", {"Agent Atlas"}, id="agents"),
         pytest.param("projects", {"Atlas"}, id="projects"),
-        pytest.param("everything", {"Atlas", "titled Atlas", "commented", "documented", "Agent Atlas"}, id="unknown is all"),
+        pytest.param(
+            "everything",
+            {"Atlas", "titled Atlas", "commented", "documented", "Agent Atlas"},
+            id="unknown is all",
+        ),
     ],
 )
 def test_scopes(cast, path, scope, expected):
     factories.issue(cast.company, title="titled Atlas")
-    said, written = factories.issue(cast.company, title="commented"), factories.issue(cast.company, title="documented")
+    said, written = (
+        factories.issue(cast.company, title="commented"),
+        factories.issue(cast.company, title="documented"),
+    )
     comment = factories.comment(said, "about the atlas")
     cast.as_owner.put(f"/api/issues/{written.pk}/documents/plan", {"format": "markdown", "body": "x atlas y"})
     factories.agent(cast.company, name="Agent Atlas")
@@ -184,7 +191,9 @@ def test_nothing_asked_nothing_found(cast, path, q):
     assert (body["results"], body["countsByType"]) == ([], {"issue": 0, "agent": 0, "project": 0})
 
 
-@pytest.mark.parametrize("q", ["\U0001f600", "%_\\", "'", '"', "a" * 5000, " ".join(["word"] * 50), "\u0130stanbul"])
+@pytest.mark.parametrize(
+    "q", ["\U0001f600", "%_\\", "'", '"', "a" * 5000, " ".join(["word"] * 50), "\u0130stanbul"]
+)
 def test_odd_queries_are_answered(cast, path, q):
     factories.issue(cast.company, title="\u0130stanbul \U0001f600")
 
@@ -193,7 +202,13 @@ def test_odd_queries_are_answered(cast, path, q):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_viewer", 200), ("as_outsider", 403), ("as_foreign_agent", 403), ("as_nobody", 401)],
+    [
+        ("as_owner", 200),
+        ("as_viewer", 200),
+        ("as_outsider", 403),
+        ("as_foreign_agent", 403),
+        ("as_nobody", 401),
+    ],
 )
 def test_who_may_search(cast, path, who, status):
     assert getattr(cast, who).get(path, {"q": "x"}).status_code == status

@@ -10,13 +10,37 @@ from tests import factories
 from tests.issues import log
 
 DOCUMENT_KEYS = {
-    "id", "companyId", "issueId", "key", "title", "format", "body", "latestRevisionId", "latestRevisionNumber",
-    "createdByAgentId", "createdByUserId", "updatedByAgentId", "updatedByUserId", "createdAt", "updatedAt",
-}  # fmt: skip
+    "id",
+    "companyId",
+    "issueId",
+    "key",
+    "title",
+    "format",
+    "body",
+    "latestRevisionId",
+    "latestRevisionNumber",
+    "createdByAgentId",
+    "createdByUserId",
+    "updatedByAgentId",
+    "updatedByUserId",
+    "createdAt",
+    "updatedAt",
+}
 REVISION_KEYS = {
-    "id", "companyId", "documentId", "issueId", "key", "revisionNumber", "title", "format", "body", "changeSummary",
-    "createdByAgentId", "createdByUserId", "createdAt",
-}  # fmt: skip
+    "id",
+    "companyId",
+    "documentId",
+    "issueId",
+    "key",
+    "revisionNumber",
+    "title",
+    "format",
+    "body",
+    "changeSummary",
+    "createdByAgentId",
+    "createdByUserId",
+    "createdAt",
+}
 
 
 @pytest.fixture
@@ -37,7 +61,9 @@ def revise(cast, issue, count):
     rows = [put(cast.as_owner, issue, "1", title="First").json()]
     for number in range(2, count + 1):
         base = rows[-1]["latestRevisionId"]
-        rows.append(put(cast.as_owner, issue, str(number), baseRevisionId=base, changeSummary=f"to {number}").json())
+        rows.append(
+            put(cast.as_owner, issue, str(number), baseRevisionId=base, changeSummary=f"to {number}").json()
+        )
     return rows
 
 
@@ -50,11 +76,20 @@ def test_first_write_makes_the_document(cast, issue):
     assert answer.status_code == 201
     row = answer.json()
     assert set(row) == DOCUMENT_KEYS
-    assert (row["key"], row["title"], row["body"], row["latestRevisionNumber"]) == ("plan", "Plan", "one\ntwo", 1)
+    assert (row["key"], row["title"], row["body"], row["latestRevisionNumber"]) == (
+        "plan",
+        "Plan",
+        "one\ntwo",
+        1,
+    )
     assert row["createdByUserId"] == row["updatedByUserId"] == str(cast.owner.id)
     assert log.details(issue, "issue.document_created") == {
-        "key": "plan", "documentId": row["id"], "title": "Plan", "format": "markdown", "revisionNumber": 1
-    }  # fmt: skip
+        "key": "plan",
+        "documentId": row["id"],
+        "title": "Plan",
+        "format": "markdown",
+        "revisionNumber": 1,
+    }
 
 
 def test_writes_name_the_revision_they_were_made_from(cast, issue):
@@ -152,9 +187,15 @@ def test_agent_writes_from_its_run(cast):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 201), ("as_operator", 201), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 404),
-     ("as_nobody", 401)],
-)  # fmt: skip
+    [
+        ("as_owner", 201),
+        ("as_operator", 201),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
+)
 def test_who_may_write(cast, issue, who, status):
     assert put(getattr(cast, who), issue).status_code == status
     assert Document.objects.exists() == (status == 201)
@@ -191,7 +232,10 @@ def test_unknown_document(cast, issue):
     assert cast.as_owner.get(path(issue, "nope") + "/revisions").json() == []
 
 
-@pytest.mark.parametrize(("who", "status"), [("as_viewer", 200), ("as_outsider", 404), ("as_foreign_agent", 404), ("as_nobody", 401)])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("as_viewer", 200), ("as_outsider", 404), ("as_foreign_agent", 404), ("as_nobody", 401)],
+)
 def test_who_may_read(cast, issue, who, status):
     put(cast.as_owner, issue)
 
@@ -208,8 +252,10 @@ def test_revisions_newest_first(cast, issue):
     rows = cast.as_owner.get(path(issue) + "/revisions").json()
 
     assert [(row["revisionNumber"], row["body"], row["changeSummary"]) for row in rows] == [
-        (3, "3", "to 3"), (2, "2", "to 2"), (1, "1", None)
-    ]  # fmt: skip
+        (3, "3", "to 3"),
+        (2, "2", "to 2"),
+        (1, "1", None),
+    ]
     assert set(rows[0]) == REVISION_KEYS
 
 
@@ -221,24 +267,36 @@ def test_restore_appends_the_older_text(cast, issue):
         return cast.as_owner.post(f"{path(issue)}/revisions/{revision}/restore")
 
     latest = restore(second["latestRevisionId"])
-    assert (latest.status_code, latest.json()["details"]["currentRevisionId"]) == (409, second["latestRevisionId"])
+    assert (latest.status_code, latest.json()["details"]["currentRevisionId"]) == (
+        409,
+        second["latestRevisionId"],
+    )
     assert restore(uuid4()).status_code == 404
     assert restore("nonsense").status_code == 404
 
     answer = restore(first["latestRevisionId"])
     assert answer.status_code == 200
-    assert (answer.json()["body"], answer.json()["title"], answer.json()["latestRevisionNumber"]) == ("1", "First", 3)
+    assert (answer.json()["body"], answer.json()["title"], answer.json()["latestRevisionNumber"]) == (
+        "1",
+        "First",
+        3,
+    )
     newest = cast.as_owner.get(path(issue) + "/revisions").json()[0]
     assert newest["changeSummary"] == "Restored from revision 1"
     told = log.details(issue, "issue.document_restored")
-    assert (told["restoredFromRevisionId"], told["restoredFromRevisionNumber"]) == (first["latestRevisionId"], 1)
+    assert (told["restoredFromRevisionId"], told["restoredFromRevisionNumber"]) == (
+        first["latestRevisionId"],
+        1,
+    )
 
 
 def test_revision_of_another_document_is_not_restored(cast, issue):
     other = put(cast.as_owner, issue, key="other").json()
     put(cast.as_owner, issue)
 
-    assert cast.as_owner.post(f"{path(issue)}/revisions/{other['latestRevisionId']}/restore").status_code == 404
+    assert (
+        cast.as_owner.post(f"{path(issue)}/revisions/{other['latestRevisionId']}/restore").status_code == 404
+    )
 
 
 # --- Deleting --------------------------------------------------------------------------------------------
@@ -258,7 +316,13 @@ def test_board_deletes_with_all_revisions(cast, issue):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_operator", 200), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 403), ("as_nobody", 403)],
+    [
+        ("as_operator", 200),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 403),
+        ("as_nobody", 403),
+    ],
 )
 def test_who_may_delete(cast, issue, who, status):
     put(cast.as_owner, issue)

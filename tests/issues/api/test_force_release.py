@@ -33,9 +33,10 @@ def test_board_takes_the_lock_and_leaves_the_rest(cast, issue, run, calls):
     assert body["previous"] == {"checkoutRunId": str(run.pk), "executionRunId": str(run.pk)}
     row = body["issue"]
     assert (row["status"], row["assigneeAgentId"]) == ("in_progress", str(cast.engineer.id))
-    assert [row[name] for name in ("checkoutRunId", "executionRunId", "executionAgentNameKey", "executionLockedAt")] == [
-        None
-    ] * 4
+    assert [
+        row[name]
+        for name in ("checkoutRunId", "executionRunId", "executionAgentNameKey", "executionLockedAt")
+    ] == [None] * 4
     assert log.details(issue, "issue.admin_force_release") == {
         "issueId": str(issue.pk), "actorUserId": str(cast.owner.id), "prevCheckoutRunId": str(run.pk),
         "prevExecutionRunId": str(run.pk), "clearAssignee": False,
@@ -43,7 +44,9 @@ def test_board_takes_the_lock_and_leaves_the_rest(cast, issue, run, calls):
     assert not calls
 
 
-@pytest.mark.parametrize(("status", "then"), [("in_progress", "todo"), ("blocked", "blocked"), ("in_review", "in_review")])
+@pytest.mark.parametrize(
+    ("status", "then"), [("in_progress", "todo"), ("blocked", "blocked"), ("in_review", "in_review")]
+)
 def test_assignee_is_cleared_on_request(cast, issue, status, then):
     """IC-42; work in progress needs somebody, so it goes back to todo."""
     Issue.objects.filter(pk=issue.pk).update(status=status)

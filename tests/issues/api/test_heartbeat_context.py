@@ -8,9 +8,9 @@ from issues.api.issues import HeartbeatContextOut
 from tests import factories
 
 ISSUE_KEYS = {
-    "id", "identifier", "title", "description", "status", "workMode", "blockerAttention", "productivityReview",
-    "scheduledRetry", "priority", "projectId", "goalId", "parentId", "blockedBy", "blocks", "assigneeAgentId",
-    "assigneeUserId", "originKind", "originId", "updatedAt",
+    "id", "identifier", "title", "description", "status", "workMode", "blockerAttention",
+    "productivityReview", "scheduledRetry", "priority", "projectId", "goalId", "parentId", "blockedBy",
+    "blocks", "assigneeAgentId", "assigneeUserId", "originKind", "originId", "updatedAt",
 }  # fmt: skip
 
 
@@ -45,7 +45,13 @@ def test_surroundings_are_short(cast):
     body = context(cast.as_owner, issue).json()
 
     assert body["ancestors"] == [
-        {"id": str(top.id), "identifier": top.identifier, "title": "Top", "status": "todo", "priority": "medium"}
+        {
+            "id": str(top.id),
+            "identifier": top.identifier,
+            "title": "Top",
+            "status": "todo",
+            "priority": "medium",
+        }
     ]
     assert body["project"] == {"id": str(project.id), "name": "Web", "status": "backlog", "targetDate": None}
     assert body["goal"] == {
@@ -61,7 +67,10 @@ def test_cursor_and_wake_comment(cast, issue):
 
     body = context(cast.as_owner, issue, wakeCommentId=str(first.pk)).json()
 
-    assert (body["commentCursor"]["totalComments"], body["commentCursor"]["latestCommentId"]) == (2, str(last.pk))
+    assert (body["commentCursor"]["totalComments"], body["commentCursor"]["latestCommentId"]) == (
+        2,
+        str(last.pk),
+    )
     assert (body["wakeComment"]["body"], body["wakeComment"]["authorType"]) == ("first", "system")
     for reference in (str(foreign.pk), str(uuid4()), "nonsense", ""):
         answer = context(cast.as_owner, issue, wakeCommentId=reference)
@@ -93,7 +102,13 @@ def test_identifier_names_the_issue(cast, issue):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_viewer", 200), ("as_outsider", 404), ("as_foreign_agent", 404), ("as_nobody", 401)],
+    [
+        ("as_owner", 200),
+        ("as_viewer", 200),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
 )
 def test_who_may_read(cast, issue, who, status):
     assert context(getattr(cast, who), issue).status_code == status

@@ -36,8 +36,8 @@ def test_own_open_work_most_urgent_first(cast):
 
     assert [row["title"] for row in rows] == ["routine", "high", "working", "old", "low"]
     assert set(rows[0]) == {
-        "id", "identifier", "title", "status", "priority", "projectId", "goalId", "parentId", "updatedAt", "activeRun",
-        "dependencyReady", "unresolvedBlockerCount", "unresolvedBlockerIssueIds",
+        "id", "identifier", "title", "status", "priority", "projectId", "goalId", "parentId", "updatedAt",
+        "activeRun", "dependencyReady", "unresolvedBlockerCount", "unresolvedBlockerIssueIds",
     }  # fmt: skip
 
 
@@ -119,7 +119,13 @@ def test_archive_is_kept_once_and_taken_away(cast):
 @pytest.mark.parametrize("method", ["post", "delete"])
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_operator", 200), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 403), ("as_nobody", 403)],
+    [
+        ("as_operator", 200),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 403),
+        ("as_nobody", 403),
+    ],
 )
 def test_who_may_mark(cast, mark, method, who, status):
     issue = factories.issue(cast.company)

@@ -50,13 +50,19 @@ def test_blocking_child_holds_its_parent(cast, parent, calls):
     row = cast.as_owner.post(children(parent), body).json()
 
     assert row["status"] == "todo"
-    blockers = Relation.objects.filter(related_issue=parent).order_by("created_at").values_list("issue_id", flat=True)
+    blockers = (
+        Relation.objects.filter(related_issue=parent)
+        .order_by("created_at")
+        .values_list("issue_id", flat=True)
+    )
     assert [str(blocker) for blocker in blockers] == [str(kept.id), row["id"]]
     told = log.details(row["id"], "issue.child_created")
     assert (told["parentBlockerAdded"], told["parentId"]) == (True, str(parent.id))
     assert (told["statusDefaulted"], told["statusDefaultReason"]) == (True, "assigned_omitted_status")
     assert "issue.blockers_updated" in log.actions(parent)
-    assert [(wake.reason, wake.context["source"]) for wake in calls] == [("issue_assigned", "issue.child_create")]
+    assert [(wake.reason, wake.context["source"]) for wake in calls] == [
+        ("issue_assigned", "issue.child_create")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,10 @@ def test_blocking_child_holds_its_parent(cast, parent, calls):
 def test_depth_of_a_child(cast, depth, asked, stored):
     parent = factories.issue(cast.company, request_depth=depth)
 
-    assert cast.as_owner.post(children(parent), {"title": "x", "requestDepth": asked}).json()["requestDepth"] == stored
+    assert (
+        cast.as_owner.post(children(parent), {"title": "x", "requestDepth": asked}).json()["requestDepth"]
+        == stored
+    )
 
 
 def test_explicit_place_beats_the_parents(cast, parent):
@@ -79,7 +88,11 @@ def test_explicit_place_beats_the_parents(cast, parent):
 
     row = cast.as_owner.post(children(parent), body).json()
 
-    assert (row["projectId"], row["goalId"], row["projectWorkspaceId"]) == (str(project.id), str(goal.id), None)
+    assert (row["projectId"], row["goalId"], row["projectWorkspaceId"]) == (
+        str(project.id),
+        str(goal.id),
+        None,
+    )
 
 
 def test_twenty_sixth_child_is_refused(cast, parent):

@@ -31,25 +31,53 @@ def test_board_creates_an_issue_with_everything_the_schema_names(cast, path):
 @pytest.mark.parametrize(
     ("body", "status", "reason", "skipped", "wakes"),
     [
-        pytest.param({"assigneeAgentId": "engineer"}, "todo", "assigned_omitted_status", None, 1, id="IC-1 agent assignee"),
         pytest.param(
-            {"assigneeAgentId": "engineer", "status": "backlog"}, "backlog", "explicit", "assigned_backlog", 0,
+            {"assigneeAgentId": "engineer"},
+            "todo",
+            "assigned_omitted_status",
+            None,
+            1,
+            id="IC-1 agent assignee",
+        ),
+        pytest.param(
+            {"assigneeAgentId": "engineer", "status": "backlog"},
+            "backlog",
+            "explicit",
+            "assigned_backlog",
+            0,
             id="IC-3 explicit backlog",
         ),
         pytest.param({}, "backlog", "unassigned_omitted_status", "no_agent_assignee", 0, id="IC-4 nobody"),
-        pytest.param({"assigneeUserId": "owner"}, "todo", "assigned_omitted_status", "no_agent_assignee", 0, id="IC-5 user"),
         pytest.param(
-            {"assigneeAgentId": "engineer", "status": "done"}, "done", "explicit", "assigned_closed", 0,
+            {"assigneeUserId": "owner"},
+            "todo",
+            "assigned_omitted_status",
+            "no_agent_assignee",
+            0,
+            id="IC-5 user",
+        ),
+        pytest.param(
+            {"assigneeAgentId": "engineer", "status": "done"},
+            "done",
+            "explicit",
+            "assigned_closed",
+            0,
             id="IW-21 closed work calls nobody",
         ),
         pytest.param(
-            {"assigneeAgentId": "engineer", "status": "in_progress"}, "in_progress", "explicit", None, 1,
+            {"assigneeAgentId": "engineer", "status": "in_progress"},
+            "in_progress",
+            "explicit",
+            None,
+            1,
             id="I-29 explicit status wins",
         ),
     ],
-)  # fmt: skip
+)
 def test_first_status_and_first_wake(cast, path, calls, body, status, reason, skipped, wakes):
-    sent = {name: str(getattr(cast, value).id) if hasattr(cast, value) else value for name, value in body.items()}
+    sent = {
+        name: str(getattr(cast, value).id) if hasattr(cast, value) else value for name, value in body.items()
+    }
 
     answer = cast.as_owner.post(path, {"title": "Work", **sent})
 
@@ -86,50 +114,78 @@ def test_first_status_is_stamped(cast, path, status):
         pytest.param({"title": ""}, 400, "Validation error", id="I-160 title has a character"),
         pytest.param({"title": None}, 400, "Validation error", id="I-160 title is text"),
         pytest.param({"title": "x", "status": "open"}, 400, "Validation error", id="I-30 unknown status"),
-        pytest.param({"title": "x", "priority": "urgent"}, 400, "Validation error", id="I-8 unknown priority"),
+        pytest.param(
+            {"title": "x", "priority": "urgent"}, 400, "Validation error", id="I-8 unknown priority"
+        ),
         pytest.param({"title": "x", "requestDepth": -1}, 400, "Validation error", id="I-50 depth below zero"),
         pytest.param({"title": "x", "projectId": "p"}, 400, "Validation error", id="I-8 project is an id"),
         pytest.param({"title": "x", "labelIds": "a"}, 400, "Validation error", id="I-9 labels are a list"),
         pytest.param(
-            {"title": "x", "assigneeAdapterOverrides": {"model": "x"}}, 400, "Validation error",
+            {"title": "x", "assigneeAdapterOverrides": {"model": "x"}},
+            400,
+            "Validation error",
             id="I-2 overrides are strict",
         ),
         pytest.param(
-            {"title": "x", "executionWorkspaceSettings": {"workspaceStrategy": {"command": "x"}}}, 400,
-            "Validation error", id="I-2 workspace strategy is strict",
+            {"title": "x", "executionWorkspaceSettings": {"workspaceStrategy": {"command": "x"}}},
+            400,
+            "Validation error",
+            id="I-2 workspace strategy is strict",
         ),
-        pytest.param({"title": "x", "status": "in_progress"}, 422, "in_progress issues require an assignee", id="IC-7"),
         pytest.param(
-            {"title": "x", "assigneeAgentId": "engineer", "assigneeUserId": "owner"}, 422,
-            "Issue can only have one assignee", id="IC-6",
+            {"title": "x", "status": "in_progress"}, 422, "in_progress issues require an assignee", id="IC-7"
         ),
-        pytest.param({"title": "x", "projectId": str(uuid4())}, 404, "Project not found", id="IW-5 unknown project"),
+        pytest.param(
+            {"title": "x", "assigneeAgentId": "engineer", "assigneeUserId": "owner"},
+            422,
+            "Issue can only have one assignee",
+            id="IC-6",
+        ),
+        pytest.param(
+            {"title": "x", "projectId": str(uuid4())}, 404, "Project not found", id="IW-5 unknown project"
+        ),
         pytest.param({"title": "x", "goalId": str(uuid4())}, 404, "Goal not found", id="IW-5 unknown goal"),
-        pytest.param({"title": "x", "parentId": str(uuid4())}, 404, "Parent issue not found", id="I-54 unknown parent"),
-        pytest.param({"title": "x", "assigneeAgentId": str(uuid4())}, 404, "Assignee agent not found", id="I-34"),
-        pytest.param({"title": "x", "assigneeUserId": str(uuid4())}, 404, "Assignee user not found", id="I-34 user"),
-        pytest.param({"title": "x", "assigneeUserId": "outsider"}, 404, "Assignee user not found", id="I-34 outsider"),
         pytest.param(
-            {"title": "x", "assigneeAgentId": "foreign_agent"}, 422, "Assignee agent must belong to the same company",
+            {"title": "x", "parentId": str(uuid4())}, 404, "Parent issue not found", id="I-54 unknown parent"
+        ),
+        pytest.param(
+            {"title": "x", "assigneeAgentId": str(uuid4())}, 404, "Assignee agent not found", id="I-34"
+        ),
+        pytest.param(
+            {"title": "x", "assigneeUserId": str(uuid4())}, 404, "Assignee user not found", id="I-34 user"
+        ),
+        pytest.param(
+            {"title": "x", "assigneeUserId": "outsider"}, 404, "Assignee user not found", id="I-34 outsider"
+        ),
+        pytest.param(
+            {"title": "x", "assigneeAgentId": "foreign_agent"},
+            422,
+            "Assignee agent must belong to the same company",
             id="I-34 foreign agent",
         ),
         pytest.param(
-            {"title": "x", "labelIds": [str(uuid4())]}, 422, "Labels must exist and belong to the same company",
+            {"title": "x", "labelIds": [str(uuid4())]},
+            422,
+            "Labels must exist and belong to the same company",
             id="I-9 unknown label",
         ),
         pytest.param(
-            {"title": "x", "blockedByIssueIds": [str(uuid4())]}, 422,
-            "Blocked-by issues must belong to the same company", id="I-81 unknown blocker",
+            {"title": "x", "blockedByIssueIds": [str(uuid4())]},
+            422,
+            "Blocked-by issues must belong to the same company",
+            id="I-81 unknown blocker",
         ),
         pytest.param(
-            {"title": "x", "executionPolicy": {"stages": []}}, 422, "Execution policies are not available yet",
+            {"title": "x", "executionPolicy": {"stages": []}},
+            422,
+            "Execution policies are not available yet",
             id="I-99 refused rather than dropped",
         ),
         pytest.param(
             {"title": "x", "projectWorkspaceId": str(uuid4())}, 404, "Project workspace not found", id="I-60"
         ),
     ],
-)  # fmt: skip
+)
 def test_refusals_name_their_reason_and_write_nothing(cast, path, calls, body, status, error):
     people = {"engineer", "owner", "outsider", "foreign_agent"}
     sent = {
@@ -145,7 +201,9 @@ def test_refusals_name_their_reason_and_write_nothing(cast, path, calls, body, s
     assert Company.objects.get(pk=cast.company.pk).issue_counter == 0
 
 
-@pytest.mark.parametrize(("status", "code"), [("pending_approval", 409), ("terminated", 409), ("paused", 201)])
+@pytest.mark.parametrize(
+    ("status", "code"), [("pending_approval", 409), ("terminated", 409), ("paused", 201)]
+)
 def test_only_agents_that_can_work_are_given_work(cast, path, status, code):
     """I-34; a paused agent keeps its place."""
     agent = factories.agent(cast.company, status=status)
@@ -209,7 +267,10 @@ def test_agents_may_not_send_commands_for_the_host(cast, path):
 
 def test_workspace_fields_are_dropped_while_isolation_is_off(cast, path):
     """I-57, IW-48."""
-    body = {"executionWorkspacePreference": "isolated_workspace", "executionWorkspaceSettings": {"mode": "inherit"}}
+    body = {
+        "executionWorkspacePreference": "isolated_workspace",
+        "executionWorkspaceSettings": {"mode": "inherit"},
+    }
 
     row = cast.as_owner.post(path, {"title": "x", **body}).json()
 
@@ -266,9 +327,9 @@ def test_project_lends_its_workspace(cast, path):
     project.execution_workspace_policy = {"enabled": True, "defaultProjectWorkspaceId": str(chosen.id)}
     project.save()
     assert cast.as_owner.post(path, body).json()["projectWorkspaceId"] == str(chosen.id)
-    assert cast.as_owner.post(path, body | {"projectWorkspaceId": str(oldest.id)}).json()["projectWorkspaceId"] == str(
-        oldest.id
-    )
+    assert cast.as_owner.post(path, body | {"projectWorkspaceId": str(oldest.id)}).json()[
+        "projectWorkspaceId"
+    ] == str(oldest.id)
 
 
 def test_workspace_must_be_the_projects(cast, path):
@@ -287,7 +348,9 @@ def test_plain_create_inherits_the_workspace_only(cast, path):
     """I-54, IC-15."""
     project = factories.project(cast.company)
     workspace = project.workspaces.create(company=cast.company, name="code")
-    source = factories.issue(cast.company, project=project, project_workspace=workspace, billing_code="B", request_depth=3)
+    source = factories.issue(
+        cast.company, project=project, project_workspace=workspace, billing_code="B", request_depth=3
+    )
 
     child = cast.as_owner.post(path, {"title": "x", "parentId": str(source.id)}).json()
     assert child["projectWorkspaceId"] == str(workspace.id)
@@ -314,9 +377,11 @@ def test_create_in_progress_waits_for_blockers(cast, path):
     """IW-18."""
     blocker = factories.issue(cast.company)
     body = {
-        "title": "x", "status": "in_progress", "assigneeAgentId": str(cast.engineer.id),
+        "title": "x",
+        "status": "in_progress",
+        "assigneeAgentId": str(cast.engineer.id),
         "blockedByIssueIds": [str(blocker.id), str(blocker.id)],
-    }  # fmt: skip
+    }
 
     answer = cast.as_owner.post(path, body)
     assert answer.status_code == 422

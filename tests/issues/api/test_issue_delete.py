@@ -74,9 +74,15 @@ def test_its_run_is_stopped(cast):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_operator", 200), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 404),
-     ("as_nobody", 401)],
-)  # fmt: skip
+    [
+        ("as_owner", 200),
+        ("as_operator", 200),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
+)
 def test_who_may_delete(cast, who, status):
     issue = factories.issue(cast.company)
 
@@ -91,7 +97,9 @@ def test_who_may_delete(cast, who, status):
         pytest.param({"assignee_agent": "peer"}, "peer", 200, id="its assignee"),
         pytest.param({}, "peer", 403, id="IW-14 anybody"),
         pytest.param({}, "ceo", 200, id="I-39 override"),
-        pytest.param({"assignee_agent": "engineer", "status": "in_progress"}, "peer", 409, id="IC-22 another's work"),
+        pytest.param(
+            {"assignee_agent": "engineer", "status": "in_progress"}, "peer", 409, id="IC-22 another's work"
+        ),
         pytest.param({"assignee_user": "owner"}, "peer", 403, id="IW-14 a person's"),
     ],
 )

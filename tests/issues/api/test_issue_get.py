@@ -51,7 +51,13 @@ def test_references_to_nothing(cast, reference):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_viewer", 200), ("as_outsider", 404), ("as_foreign_agent", 404), ("as_nobody", 401)],
+    [
+        ("as_owner", 200),
+        ("as_viewer", 200),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
 )
 def test_who_may_read(cast, who, status):
     issue = factories.issue(cast.company)
@@ -142,7 +148,9 @@ def test_plan_document_and_summaries(cast):
     }  # fmt: skip
 
     for key in ("plan", "notes"):
-        cast.as_owner.put(f"/api/issues/{issue.pk}/documents/{key}", {"format": "markdown", "body": f"about {key}"})
+        cast.as_owner.put(
+            f"/api/issues/{issue.pk}/documents/{key}", {"format": "markdown", "body": f"about {key}"}
+        )
     row = get(cast.as_owner, issue.pk).json()
 
     assert row["planDocument"]["body"] == "about plan"
@@ -165,14 +173,16 @@ def test_scheduled_retry_is_shown(cast):
     issue = factories.issue(cast.company)
     due = clock.now()
     run = factories.run(
-        cast.engineer, issue=issue, status="scheduled_retry", scheduled_retry_at=due, scheduled_retry_attempt=2,
-        scheduled_retry_reason="transient_failure", error="overloaded", error_code="upstream",
+        cast.engineer, issue=issue, status="scheduled_retry", scheduled_retry_at=due,
+        scheduled_retry_attempt=2, scheduled_retry_reason="transient_failure", error="overloaded",
+        error_code="upstream",
     )  # fmt: skip
 
     assert get(cast.as_owner, issue.pk).json()["scheduledRetry"] == {
-        "runId": str(run.id), "status": "scheduled_retry", "agentId": str(cast.engineer.id), "agentName": "Engineer",
-        "retryOfRunId": None, "scheduledRetryAt": clock.iso(due), "scheduledRetryAttempt": 2,
-        "scheduledRetryReason": "transient_failure", "error": "overloaded", "errorCode": "upstream",
+        "runId": str(run.id), "status": "scheduled_retry", "agentId": str(cast.engineer.id),
+        "agentName": "Engineer", "retryOfRunId": None, "scheduledRetryAt": clock.iso(due),
+        "scheduledRetryAttempt": 2, "scheduledRetryReason": "transient_failure", "error": "overloaded",
+        "errorCode": "upstream",
     }  # fmt: skip
 
 

@@ -25,23 +25,31 @@ def titles(caller, path, **query):
 
 
 def test_row_has_the_contracts_shape(cast, path):
-    issue = factories.issue(cast.company, status="in_progress", assignee_agent=cast.engineer, execution_state={"a": 1})
+    issue = factories.issue(
+        cast.company, status="in_progress", assignee_agent=cast.engineer, execution_state={"a": 1}
+    )
     run = factories.run(cast.engineer, issue=issue, invocation_source="assignment", trigger_detail="system")
     Issue.objects.filter(pk=issue.pk).update(execution_run=run)
 
     (row,) = cast.as_owner.get(path).json()
 
     assert set(row) == set(IssueRowOut().fields) - OPTIONAL
-    assert (row["executionPolicy"], row["executionState"], row["executionWorkspaceSettings"]) == (None, None, None)
+    assert (row["executionPolicy"], row["executionState"], row["executionWorkspaceSettings"]) == (
+        None,
+        None,
+        None,
+    )
     assert row["blockerAttention"]["state"] == "none"
     assert row["activeRun"] == {
-        "id": str(run.pk), "status": "running", "agentId": str(cast.engineer.id), "invocationSource": "assignment",
-        "triggerDetail": "system", "startedAt": clock.iso(run.started_at), "finishedAt": None,
-        "createdAt": clock.iso(run.created_at),
+        "id": str(run.pk), "status": "running", "agentId": str(cast.engineer.id),
+        "invocationSource": "assignment", "triggerDetail": "system", "startedAt": clock.iso(run.started_at),
+        "finishedAt": None, "createdAt": clock.iso(run.created_at),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "shown"), [("queued", True), ("scheduled_retry", False), ("failed", False)])
+@pytest.mark.parametrize(
+    ("status", "shown"), [("queued", True), ("scheduled_retry", False), ("failed", False)]
+)
 def test_active_run_is_queued_or_running(cast, path, status, shown):
     """I-147."""
     due = {"scheduled_retry_at": clock.now()} if status == "scheduled_retry" else {}
@@ -111,7 +119,9 @@ def test_last_activity_moves_with_comments_and_not_with_reading(cast, path):
         pytest.param({"originId": "r1"}, "g", id="I-144 origin id"),
         pytest.param({"excludeRoutineExecutions": "true"}, "abcdef", id="I-144 without routines"),
         pytest.param(
-            {"excludeRoutineExecutions": "true", "originKind": "routine_execution"}, "g", id="I-144 asked for wins"
+            {"excludeRoutineExecutions": "true", "originKind": "routine_execution"},
+            "g",
+            id="I-144 asked for wins",
         ),
         pytest.param({"status": "todo", "assigneeAgentId": "engineer"}, "a", id="I-144 all must hold"),
         pytest.param({"projectId": str(uuid4())}, "", id="I-144 unknown id"),
@@ -128,14 +138,16 @@ def test_filters(cast, path, query, expected):
     d = factories.issue(cast.company, title="d", parent=a)
     factories.issue(cast.company, title="e", parent=d, status="done", assignee_agent=cast.engineer)
     f = factories.issue(cast.company, title="f")
-    factories.issue(cast.company, title="g", status="blocked", origin_kind="routine_execution", origin_id="r1")
+    factories.issue(
+        cast.company, title="g", status="blocked", origin_kind="routine_execution", origin_id="r1"
+    )
     factories.issue(cast.company, title="hidden", hidden_at=clock.now())
     factories.issue(cast.elsewhere, title="foreign")
     label = cast.company.labels.create(name="label", color="#000000")
     f.label_links.create(label=label, company=cast.company)
     known = {
-        "engineer": cast.engineer.id, "owner": cast.owner.id, "project": project.id, "workspace": workspace.id,
-        "a": a.id, "label": label.id,
+        "engineer": cast.engineer.id, "owner": cast.owner.id, "project": project.id,
+        "workspace": workspace.id, "a": a.id, "label": label.id,
     }  # fmt: skip
     sent = {name: str(known.get(value, value)) for name, value in query.items()}
 
@@ -164,7 +176,9 @@ def test_participants(cast, path):
 def test_plugin_operations_are_shown_on_request(cast, path):
     """IC-110."""
     project = factories.project(cast.company)
-    factories.issue(cast.company, title="op", origin_kind="plugin:x:operation", origin_id="1", project=project)
+    factories.issue(
+        cast.company, title="op", origin_kind="plugin:x:operation", origin_id="1", project=project
+    )
     factories.issue(cast.company, title="sub", origin_kind="plugin:x:operation:sync")
     factories.issue(cast.company, title="note", origin_kind="plugin:x:operations")
 
@@ -190,7 +204,12 @@ def test_words_are_ranked(cast, path):
             factories.comment(issue, "see the wIDGet")
     factories.issue(cast.company, title="unrelated", priority="critical")
 
-    assert titles(cast.as_owner, path, q="widget") == ["Widget first", "the widget", "in comment", "in description"]
+    assert titles(cast.as_owner, path, q="widget") == [
+        "Widget first",
+        "the widget",
+        "in comment",
+        "in description",
+    ]
     number = Issue.objects.get(title="unrelated").issue_number
     assert titles(cast.as_owner, path, q=f"{prefix.lower()}-{number}") == ["unrelated"]
 
@@ -240,7 +259,9 @@ def test_pages_follow_each_other(cast, path):
     assert len(everything) == 7
 
 
-@pytest.mark.parametrize("name", ["assigneeUserId", "touchedByUserId", "inboxArchivedByUserId", "unreadForUserId"])
+@pytest.mark.parametrize(
+    "name", ["assigneeUserId", "touchedByUserId", "inboxArchivedByUserId", "unreadForUserId"]
+)
 def test_me_is_a_person(cast, path, name):
     """I-144."""
     assert cast.as_agent(cast.engineer).get(path, {name: "me"}).status_code == 403
@@ -249,7 +270,13 @@ def test_me_is_a_person(cast, path, name):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_viewer", 200), ("as_outsider", 403), ("as_foreign_agent", 403), ("as_nobody", 401)],
+    [
+        ("as_owner", 200),
+        ("as_viewer", 200),
+        ("as_outsider", 403),
+        ("as_foreign_agent", 403),
+        ("as_nobody", 401),
+    ],
 )
 def test_who_may_list(cast, path, who, status):
     assert getattr(cast, who).get(path).status_code == status
@@ -327,7 +354,9 @@ def test_queries_do_not_grow_with_rows(cast, path, django_assert_num_queries):
 
     def fill(count):
         for _ in range(count):
-            issue = factories.issue(cast.company, status="blocked", execution_run=factories.run(cast.engineer))
+            issue = factories.issue(
+                cast.company, status="blocked", execution_run=factories.run(cast.engineer)
+            )
             issue.label_links.create(label=label, company=cast.company)
             factories.comment(issue)
             factories.blocks(factories.issue(cast.company), issue)

@@ -21,7 +21,9 @@ def at_work(cast, **fields):
     """The engineer's issue in progress, and the run that owns it."""
     issue = factories.issue(cast.company, assignee_agent=cast.engineer, status="in_progress", **fields)
     run = factories.run(cast.engineer, issue=issue)
-    Issue.objects.filter(pk=issue.pk).update(checkout_run=run, execution_run=run, execution_locked_at=clock.now())
+    Issue.objects.filter(pk=issue.pk).update(
+        checkout_run=run, execution_run=run, execution_locked_at=clock.now()
+    )
     issue.refresh_from_db()
     return issue, run
 
@@ -34,7 +36,12 @@ def test_only_what_was_sent_changes(cast):
 
     row = patch(cast.as_owner, issue, title="New", billingCode="B-1").json()
 
-    assert (row["title"], row["billingCode"], row["description"], row["priority"]) == ("New", "B-1", "old", "low")
+    assert (row["title"], row["billingCode"], row["description"], row["priority"]) == (
+        "New",
+        "B-1",
+        "old",
+        "low",
+    )
     assert row["comment"] is None
     assert "blockedBy" not in row
     told = log.details(issue, "issue.updated")
@@ -88,13 +95,17 @@ def test_first_start_keeps_its_time(cast):
 )
 def test_ownership_ends_with_the_state_it_belongs_to(cast, body):
     issue, _ = at_work(cast)
-    sent = {name: str(getattr(cast, value).id) if value in ("peer", "owner") else value for name, value in body.items()}
+    sent = {
+        name: str(getattr(cast, value).id) if value in ("peer", "owner") else value
+        for name, value in body.items()
+    }
 
     row = patch(cast.as_owner, issue, **sent).json()
 
-    assert [row[name] for name in ("checkoutRunId", "executionRunId", "executionAgentNameKey", "executionLockedAt")] == [
-        None
-    ] * 4
+    assert [
+        row[name]
+        for name in ("checkoutRunId", "executionRunId", "executionAgentNameKey", "executionLockedAt")
+    ] == [None] * 4
 
 
 def test_ownership_stays_with_other_edits(cast):
@@ -108,7 +119,10 @@ def test_hide_and_show_again(cast):
     issue = factories.issue(cast.company)
     shown = f"/api/companies/{cast.company.id}/issues"
 
-    assert patch(cast.as_owner, issue, hiddenAt="2026-01-01T00:00:00Z").json()["hiddenAt"] == "2026-01-01T00:00:00.000Z"
+    assert (
+        patch(cast.as_owner, issue, hiddenAt="2026-01-01T00:00:00Z").json()["hiddenAt"]
+        == "2026-01-01T00:00:00.000Z"
+    )
     assert cast.as_owner.get(shown).json() == []
     assert patch(cast.as_owner, issue, hiddenAt=None).status_code == 200
     assert len(cast.as_owner.get(shown).json()) == 1
@@ -118,9 +132,10 @@ def test_labels_are_replaced(cast):
     issue = factories.issue(cast.company)
     one, two = (cast.company.labels.create(name=name, color="#000000") for name in ("one", "two"))
 
-    assert [each["name"] for each in patch(cast.as_owner, issue, labelIds=[str(one.id), str(two.id)]).json()["labels"]] == [
-        "one", "two"
-    ]  # fmt: skip
+    assert [
+        each["name"]
+        for each in patch(cast.as_owner, issue, labelIds=[str(one.id), str(two.id)]).json()["labels"]
+    ] == ["one", "two"]
     assert patch(cast.as_owner, issue, labelIds=[str(two.id)]).json()["labelIds"] == [str(two.id)]
     assert patch(cast.as_owner, issue, title="x").json()["labelIds"] == [str(two.id)]
     assert patch(cast.as_owner, issue, labelIds=[]).json()["labels"] == []
@@ -131,7 +146,9 @@ def test_labels_are_replaced(cast):
     [
         pytest.param(None, "aimed", {"title": "x"}, "theirs", id="IC-20 back-filled"),
         pytest.param("chosen", None, {"projectId": "aimed"}, "chosen", id="IC-21 a chosen goal stays"),
-        pytest.param("ours", None, {"projectId": "aimed"}, "theirs", id="I-52 a fallback follows the project"),
+        pytest.param(
+            "ours", None, {"projectId": "aimed"}, "theirs", id="I-52 a fallback follows the project"
+        ),
         pytest.param("theirs", "aimed", {"projectId": None}, "ours", id="I-52 back to the company's"),
         pytest.param("chosen", "aimed", {"goalId": None}, "theirs", id="I-52 cleared to the fallback"),
         pytest.param(None, None, {"goalId": "chosen"}, "chosen", id="I-52 set"),
@@ -174,11 +191,20 @@ def test_moving_to_a_project_takes_its_workspace(cast):
         pytest.param({"hiddenAt": "yesterday"}, 400, "Validation error", id="I-8 time"),
         pytest.param({"resume": True}, 400, "resume requires a comment", id="I-75"),
         pytest.param({"interrupt": True}, 400, "interrupt requires a comment", id="I-77"),
-        pytest.param({"status": "in_progress"}, 422, "in_progress issues require an assignee", id="I-30 nobody"),
-        pytest.param({"executionPolicy": {"mode": "normal"}}, 422, "Execution policies are not available yet", id="I-99"),
         pytest.param(
-            {"reviewRequest": {"instructions": "look"}}, 422,
-            "reviewRequest requires an active review or approval stage", id="I-108",
+            {"status": "in_progress"}, 422, "in_progress issues require an assignee", id="I-30 nobody"
+        ),
+        pytest.param(
+            {"executionPolicy": {"mode": "normal"}},
+            422,
+            "Execution policies are not available yet",
+            id="I-99",
+        ),
+        pytest.param(
+            {"reviewRequest": {"instructions": "look"}},
+            422,
+            "reviewRequest requires an active review or approval stage",
+            id="I-108",
         ),
         pytest.param({"assigneeAgentId": "nobody-here"}, 404, "Agent not found", id="IC-54 missing"),
         pytest.param({"assigneeAgentId": str(uuid4())}, 404, "Assignee agent not found", id="I-34 unknown"),
@@ -186,10 +212,13 @@ def test_moving_to_a_project_takes_its_workspace(cast):
         pytest.param({"projectId": str(uuid4())}, 404, "Project not found", id="IW-5"),
         pytest.param({"parentId": str(uuid4())}, 404, "Parent issue not found", id="IW-16 unknown parent"),
         pytest.param(
-            {"blockedByIssueIds": [str(uuid4())]}, 422, "Blocked-by issues must belong to the same company", id="I-81"
+            {"blockedByIssueIds": [str(uuid4())]},
+            422,
+            "Blocked-by issues must belong to the same company",
+            id="I-81",
         ),
     ],
-)  # fmt: skip
+)
 def test_refusals_write_nothing(cast, calls, body, status, error):
     issue = factories.issue(cast.company)
 
@@ -246,9 +275,15 @@ def test_agents_are_named_by_shortname(cast, names, reference, status):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_operator", 200), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 404),
-     ("as_nobody", 401)],
-)  # fmt: skip
+    [
+        ("as_owner", 200),
+        ("as_operator", 200),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
+)
 def test_who_may_edit(cast, who, status):
     issue = factories.issue(cast.company)
 
@@ -278,8 +313,10 @@ def test_peers_keep_their_hands_off(cast, status, code, error):
     assert (answer.status_code, answer.json()["error"]) == (code, error)
     details = answer.json()["details"]
     assert (details["issueId"], details["assigneeAgentId"], details["actorAgentId"]) == (
-        str(issue.pk), str(cast.engineer.id), str(cast.peer.id)
-    )  # fmt: skip
+        str(issue.pk),
+        str(cast.engineer.id),
+        str(cast.peer.id),
+    )
     assert ("status" in details, "securityPrinciples" in details) == (code == 403, code == 403)
     assert not Comment.objects.exists()
 
@@ -370,8 +407,10 @@ def test_another_run_of_the_owner_is_refused(cast):
     assert (answer.status_code, answer.json()["error"]) == (409, "Issue run ownership conflict")
     details = answer.json()["details"]
     assert (details["checkoutRunId"], details["actorRunId"], details["checkoutRunStatus"]) == (
-        str(run.pk), str(other.pk), "running"
-    )  # fmt: skip
+        str(run.pk),
+        str(other.pk),
+        "running",
+    )
 
 
 @pytest.mark.parametrize("over", ["succeeded", "failed", "cancelled", "timed_out"])
@@ -400,8 +439,10 @@ def test_what_a_dead_run_held_passes_on(cast, over, checkout, execution, adopted
     assert ("issue.checkout_lock_adopted" in log.actions(issue)) == adopted
     if adopted:
         assert log.details(issue, "issue.checkout_lock_adopted") == {
-            "previousCheckoutRunId": str(dead.pk), "checkoutRunId": str(live.pk), "reason": "stale_checkout_run"
-        }  # fmt: skip
+            "previousCheckoutRunId": str(dead.pk),
+            "checkoutRunId": str(live.pk),
+            "reason": "stale_checkout_run",
+        }
 
 
 @pytest.mark.parametrize(
@@ -513,7 +554,10 @@ def test_circles_are_refused(cast):
 
     for start in chain[1:]:
         answer = patch(cast.as_owner, start, blockedByIssueIds=[str(chain[0].pk)])
-        assert (answer.status_code, answer.json()["error"]) == (422, "Blocking relations cannot contain cycles")
+        assert (answer.status_code, answer.json()["error"]) == (
+            422,
+            "Blocking relations cannot contain cycles",
+        )
     answer = patch(cast.as_owner, chain[0], blockedByIssueIds=[str(chain[0].pk)])
     assert (answer.status_code, answer.json()["error"]) == (422, "Issue cannot be blocked by itself")
 
@@ -558,7 +602,9 @@ def test_comment_travels_with_the_edit(cast):
 @pytest.mark.parametrize(
     ("start", "body", "to", "reopened"),
     [
-        pytest.param("todo", {"reopen": True, "assigneeAgentId": "peer"}, "todo", False, id="IC-52 open already"),
+        pytest.param(
+            "todo", {"reopen": True, "assigneeAgentId": "peer"}, "todo", False, id="IC-52 open already"
+        ),
         pytest.param("done", {"assigneeAgentId": "peer"}, "todo", True, id="IC-53 reassigned"),
         pytest.param("done", {}, "todo", True, id="I-73 a person's word"),
         pytest.param("done", {"status": "cancelled"}, "cancelled", False, id="I-74 an explicit status wins"),
@@ -567,7 +613,9 @@ def test_comment_travels_with_the_edit(cast):
     ],
 )
 def test_comment_may_bring_an_issue_back(cast, start, body, to, reopened):
-    issue = factories.issue(cast.company, assignee_agent=cast.engineer, status=start, execution_state={"status": "completed"})
+    issue = factories.issue(
+        cast.company, assignee_agent=cast.engineer, status=start, execution_state={"status": "completed"}
+    )
     sent = {name: str(cast.peer.id) if value == "peer" else value for name, value in body.items()}
 
     row = patch(cast.as_owner, issue, comment="again", **sent).json()
@@ -601,8 +649,10 @@ def test_interrupt_stops_the_run_and_is_undone_with_the_edit(cast):
     run.refresh_from_db()
     assert run.cancel_requested_at is not None
     assert log.details(run, "heartbeat.cancelled") == {
-        "agentId": str(cast.engineer.id), "source": "issue_comment_interrupt", "issueId": str(issue.pk)
-    }  # fmt: skip
+        "agentId": str(cast.engineer.id),
+        "source": "issue_comment_interrupt",
+        "issueId": str(issue.pk),
+    }
     assert log.details(issue, "issue.comment_added")["interruptedRunId"] == str(run.pk)
 
 

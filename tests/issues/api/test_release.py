@@ -13,7 +13,11 @@ LOCK = ("checkoutRunId", "executionRunId", "executionAgentNameKey", "executionLo
 def at_work(cast, **fields):
     run = factories.run(cast.engineer)
     held = {"checkout_run": run, "execution_run": run, "execution_agent_name_key": "engineer"}
-    fields = {"status": "in_progress", "assignee_agent": cast.engineer, "execution_locked_at": clock.now()} | held | fields
+    fields = (
+        {"status": "in_progress", "assignee_agent": cast.engineer, "execution_locked_at": clock.now()}
+        | held
+        | fields
+    )
     return factories.issue(cast.company, **fields), run
 
 
@@ -38,7 +42,9 @@ def test_empty_body_is_enough(cast):
     """K-54."""
     issue, _ = at_work(cast)
 
-    answer = cast.as_owner.generic("POST", f"/api/issues/{issue.pk}/release", b"", content_type="application/json")
+    answer = cast.as_owner.generic(
+        "POST", f"/api/issues/{issue.pk}/release", b"", content_type="application/json"
+    )
 
     assert answer.status_code == 200
 
@@ -102,9 +108,15 @@ def test_nobody_releases_what_nobody_has(cast):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("as_owner", 200), ("as_operator", 200), ("as_viewer", 403), ("as_outsider", 404), ("as_foreign_agent", 404),
-     ("as_nobody", 401)],
-)  # fmt: skip
+    [
+        ("as_owner", 200),
+        ("as_operator", 200),
+        ("as_viewer", 403),
+        ("as_outsider", 404),
+        ("as_foreign_agent", 404),
+        ("as_nobody", 401),
+    ],
+)
 def test_who_may_release(cast, who, status):
     issue, _ = at_work(cast)
 

@@ -58,7 +58,9 @@
   // --- Live parts: asked for while the page is seen, put in place only when they changed. ---
 
   const shown = new WeakMap();
+  // What a part says, without the words that move on by themselves; parsed, so that spelling does not matter.
   const plain = (html) => html.replace(/(<time\b[^>]*>)[^<]*/g, "$1").trim();
+  const parsed = (text) => plain(new DOMParser().parseFromString(text, "text/html").body.innerHTML);
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target.matches("[data-live]") && document.hidden) event.preventDefault();
@@ -72,7 +74,7 @@
       event.detail.shouldSwap = false;
       return;
     }
-    const html = plain(xhr.responseText);
+    const html = parsed(xhr.responseText);
     if (shown.get(part) === html) event.detail.shouldSwap = false;
     shown.set(part, html);
   });
@@ -152,8 +154,8 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => {
-    settle(document);
     for (const part of all(document, "[data-live]")) shown.set(part, plain(part.innerHTML));
+    settle(document);
     setInterval(() => tellElapsed(document), 1000);
     setInterval(() => tellTimes(document), 20000);
   });
