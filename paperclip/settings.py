@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from paperclip.board.navigation import UNFOLD as UNFOLD
 from paperclip.core import keyfile, postgres
@@ -19,31 +20,44 @@ VERSION = "0.1.0"
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
 
+
+def _whole(name: str, default: int) -> int:
+    """Return a whole number from the environment; anything else is named, not left to a bare ValueError."""
+    text = env.str(name, default="").strip()
+    if text and not text.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}")
+    return int(text) if text else default
+
+
 # --- Where things live -----------------------------------------------------------------------------------
-PAPERCLIP_HOME = Path(env.str("PAPERCLIP_HOME", default=str(Path.home() / ".paperclip-django"))).expanduser().absolute()
+PAPERCLIP_HOME = (
+    Path(env.str("PAPERCLIP_HOME", default=str(Path.home() / ".paperclip-django"))).expanduser().absolute()
+)
 RUNS_ROOT = PAPERCLIP_HOME / "runs"
 AGENT_HOMES_ROOT = PAPERCLIP_HOME / "workspaces"
 PROJECTS_ROOT = PAPERCLIP_HOME / "projects"
 
 # --- Web -------------------------------------------------------------------------------------------------
-PORT = env.int("PORT", default=3100)
+PORT = _whole("PORT", 3100)
 BIND_HOST = env.str("PAPERCLIP_BIND_HOST", default="127.0.0.1")
 PAPERCLIP_PUBLIC_URL = env.str("PAPERCLIP_PUBLIC_URL", default=f"http://localhost:{PORT}").rstrip("/")
 # Where agents on this machine reach the API. Not the public address: that may lead out and back through a proxy.
 API_URL = env.str("PAPERCLIP_RUNTIME_API_URL", default="").rstrip("/") or (
     f"http://{'127.0.0.1' if BIND_HOST in ('0.0.0.0', '::', '') else BIND_HOST}:{PORT}"  # noqa: S104  compared, not bound
 )
-WEB_WORKERS = env.int("PAPERCLIP_WEB_WORKERS", default=2)
-WEB_THREADS = env.int("PAPERCLIP_WEB_THREADS", default=8)
-ALLOWED_HOSTS = env.list(
-    "PAPERCLIP_ALLOWED_HOSTNAMES", default=["localhost", "127.0.0.1", "[::1]"]
-) + [environ.urlparse(PAPERCLIP_PUBLIC_URL).hostname or "localhost"]
+WEB_WORKERS = _whole("PAPERCLIP_WEB_WORKERS", 2)
+WEB_THREADS = _whole("PAPERCLIP_WEB_THREADS", 4)
+ALLOWED_HOSTS = env.list("PAPERCLIP_ALLOWED_HOSTNAMES", default=["localhost", "127.0.0.1", "[::1]"]) + [
+    environ.urlparse(PAPERCLIP_PUBLIC_URL).hostname or "localhost"
+]
 CSRF_TRUSTED_ORIGINS = [PAPERCLIP_PUBLIC_URL]
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 
 # --- Secrets ---------------------------------------------------------------------------------------------
-SECRET_KEY = env.str("PAPERCLIP_SECRET_KEY", default="") or keyfile.load_or_create(PAPERCLIP_HOME / "secret.key")
-AGENT_JWT_TTL_SECONDS = env.int("PAPERCLIP_AGENT_JWT_TTL_SECONDS", default=172_800)
+SECRET_KEY = env.str("PAPERCLIP_SECRET_KEY", default="") or keyfile.load_or_create(
+    PAPERCLIP_HOME / "secret.key"
+)
+AGENT_JWT_TTL_SECONDS = _whole("PAPERCLIP_AGENT_JWT_TTL_SECONDS", 172_800)
 AGENT_JWT_ISSUER = env.str("PAPERCLIP_AGENT_JWT_ISSUER", default="paperclip")
 AGENT_JWT_AUDIENCE = env.str("PAPERCLIP_AGENT_JWT_AUDIENCE", default="paperclip-api")
 
@@ -53,7 +67,7 @@ EMBEDDED_POSTGRES = not DATABASE_URL
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **environ.Env.db_url_config(DATABASE_URL or postgres.url(PAPERCLIP_HOME)),
-        "CONN_MAX_AGE": env.int("PAPERCLIP_CONN_MAX_AGE", default=600),
+        "CONN_MAX_AGE": _whole("PAPERCLIP_CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
     }
 }
@@ -62,10 +76,10 @@ DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Runner ----------------------------------------------------------------------------------------------
-RUNNER_CAPACITY = env.int("PAPERCLIP_RUNNER_CAPACITY", default=8)
+RUNNER_CAPACITY = _whole("PAPERCLIP_RUNNER_CAPACITY", 8)
 RUNNER_NAME = env.str("PAPERCLIP_RUNNER_NAME", default="")
-RUNNER_LEASE_SECONDS = env.int("PAPERCLIP_RUNNER_LEASE_SECONDS", default=30)
-RUN_LOG_MAX_BYTES = env.int("PAPERCLIP_RUN_LOG_MAX_BYTES", default=64 * 1024 * 1024)
+RUNNER_LEASE_SECONDS = _whole("PAPERCLIP_RUNNER_LEASE_SECONDS", 30)
+RUN_LOG_MAX_BYTES = _whole("PAPERCLIP_RUN_LOG_MAX_BYTES", 64 * 1024 * 1024)
 
 # --- Limits ----------------------------------------------------------------------------------------------
 REQUEST_MAX_BYTES = 10 * 1024 * 1024
@@ -179,7 +193,7 @@ LAST_TICK_AGE = "heartbeat.queries.last_tick_age_seconds"
 REDIS_URL = env.str("PAPERCLIP_REDIS_URL", default="")
 Q_CLUSTER: dict[str, Any] = {
     "name": "paperclip",
-    "workers": env.int("PAPERCLIP_Q_WORKERS", default=1),
+    "workers": _whole("PAPERCLIP_Q_WORKERS", 1),
     "timeout": 60,
     "retry": 300,
     "max_attempts": 3,
@@ -207,4 +221,3 @@ LOGGING = {
         "django-q": {"level": "WARNING"},
     },
 }
-

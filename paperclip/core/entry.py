@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from paperclip.core import postgres
@@ -35,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
         _take_port(arguments[1:])
     try:
         _prepare(arguments)
-    except (OSError, ValueError, postgres.PostgresError) as error:
+    except (OSError, ValueError, ImproperlyConfigured, postgres.PostgresError) as error:
         print(f"paperclip: {error}", file=sys.stderr)  # noqa: T201 - the one line a person at the terminal needs
         return 1
     execute_from_command_line([argv[0], *arguments])
