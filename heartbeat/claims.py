@@ -86,14 +86,20 @@ def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: 
     )
     if agent is None:
         return None  # another runner or a person holds the agent; the run is looked at again at once
-    if Run.objects.filter(agent=agent, status=RunStatus.RUNNING).count() >= policy.of(agent).max_concurrent_runs:
+    if (
+        Run.objects.filter(agent=agent, status=RunStatus.RUNNING).count()
+        >= policy.of(agent).max_concurrent_runs
+    ):
         full.add(agent_id)
         return None
     run = Run.objects.filter(pk=run_id, status=RunStatus.QUEUED).first()
     if run is None:
         return None
     issue = (
-        Issue.objects.select_for_update(no_key=True, of=("self",)).select_related("project").filter(pk=run.issue_id).first()
+        Issue.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("project")
+        .filter(pk=run.issue_id)
+        .first()
         if run.issue_id
         else None
     )
@@ -105,7 +111,9 @@ def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: 
         source=run.invocation_source,
         issue=issue,
         project=issue.project if issue is not None else None,
-        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids if issue is not None else (),
+        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids
+        if issue is not None
+        else (),
     )
     refused = gates.at_claim(facts)
     if refused is not None:
@@ -115,7 +123,13 @@ def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: 
 
 
 def _start(
-    run: Run, agent: Agent, issue: Issue | None, context: contexts.WakeContext, *, runner: Runner, now: datetime
+    run: Run,
+    agent: Agent,
+    issue: Issue | None,
+    context: contexts.WakeContext,
+    *,
+    runner: Runner,
+    now: datetime,
 ) -> Run | None:
     token = uuid.uuid4()
     if issue is not None:
@@ -135,7 +149,9 @@ def _start(
         status=WakeupStatus.CLAIMED, claimed_at=now, updated_at=now
     )
     if agent.status != AgentStatus.RUNNING:
-        Agent.objects.filter(pk=agent.pk, status=agent.status).update(status=AgentStatus.RUNNING, updated_at=now)
+        Agent.objects.filter(pk=agent.pk, status=agent.status).update(
+            status=AgentStatus.RUNNING, updated_at=now
+        )
     events.append(run, "Run started", now=now, payload={"runner": runner.name})
     run.status, run.runner, run.claim_token, run.started_at = RunStatus.RUNNING, runner, token, now
     run.context_snapshot = context.to_json()

@@ -120,7 +120,9 @@ def enrich(
         given.task_key
         or given.task_id
         or given.issue_id
-        or next((value for key in ("taskKey", "taskId", "issueId") if (value := _present(payload.get(key)))), None)
+        or next(
+            (value for key in ("taskKey", "taskId", "issueId") if (value := _present(payload.get(key)))), None
+        )
     )
     return WakeContext(
         wake_reason=given.wake_reason or _present(reason),

@@ -1,4 +1,4 @@
-"""Runs that end before they start: their issue moved on, or somebody stopped them while they waited (H-24, H-26, H-27)."""
+"""Runs that end before they start: their issue moved on, or somebody stopped them (H-24, H-26, H-27)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _DUTIES: dict[str, Callable[..., Any]] = {
     "heartbeat.timers": timers.wake_due,
-    lost_runs.PASS: lost_runs.sweep,
+    lost_runs.NAME: lost_runs.sweep,
     "heartbeat.upkeep": upkeep.prune,
 }
 _REGISTERED: dict[str, Callable[..., Any]] = {}

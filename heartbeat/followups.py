@@ -60,7 +60,9 @@ def decide(ending: Ending) -> Decision:
         if ending.process_loss_retry_count >= MAX_PROCESS_LOSS_RETRIES:
             return Decision(Mechanism.NONE, "The program was lost again after its one retry")
         attempt = ending.process_loss_retry_count + 1
-        return Decision(Mechanism.PROCESS_LOSS_RETRY, "The program was lost; it is started once more", attempt)
+        return Decision(
+            Mechanism.PROCESS_LOSS_RETRY, "The program was lost; it is started once more", attempt
+        )
     return Decision(Mechanism.NONE, "Failures of this kind are not tried again by themselves")
 
 

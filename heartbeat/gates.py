@@ -93,7 +93,9 @@ def _on_demand_enabled(facts: Facts) -> Refused | None:
 def _issue_exists(facts: Facts) -> Refused | None:
     if facts.context.issue_id is None or facts.issue is not None:
         return None
-    return Refused("issue_execution_issue_not_found", "The issue the wake names does not exist in this company")
+    return Refused(
+        "issue_execution_issue_not_found", "The issue the wake names does not exist in this company"
+    )
 
 
 def _dependencies_ready_or_joined(facts: Facts) -> Refused | None:

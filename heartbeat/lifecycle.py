@@ -139,7 +139,9 @@ def record_cancel(run: Run, *, actor: Actor, source: str | None, now: datetime) 
     )
 
 
-def mark_started(*, run_id: UUID, claim_token: UUID, pid: int, group_id: int, log_ref: str, started_at: datetime) -> bool:
+def mark_started(
+    *, run_id: UUID, claim_token: UUID, pid: int, group_id: int, log_ref: str, started_at: datetime
+) -> bool:
     """Keep which process carries the run; False when the claim is no longer valid."""
     return bool(
         Run.objects.filter(pk=run_id, claim_token=claim_token, status=RunStatus.RUNNING).update(
@@ -156,7 +158,10 @@ def mark_output(*, run_id: UUID, claim_token: UUID, log_bytes: int, at: datetime
     """Keep that the run has said something, and how long its log is in bytes (H-91)."""
     return bool(
         Run.objects.filter(pk=run_id, claim_token=claim_token, status=RunStatus.RUNNING).update(
-            last_output_at=at, last_output_bytes=log_bytes, last_output_seq=F("last_output_seq") + 1, updated_at=now
+            last_output_at=at,
+            last_output_bytes=log_bytes,
+            last_output_seq=F("last_output_seq") + 1,
+            updated_at=now,
         )
     )
 
@@ -170,7 +175,12 @@ def _locked(run_id: UUID) -> Run | None:
     Agent.objects.select_for_update(no_key=True).filter(pk=agent_id).values_list("pk").first()
     if issue_id is not None:
         Issue.objects.select_for_update(no_key=True).filter(pk=issue_id).values_list("pk").first()
-    return Run.objects.select_for_update(no_key=True, of=("self",)).select_related("agent").filter(pk=run_id).first()
+    return (
+        Run.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("agent")
+        .filter(pk=run_id)
+        .first()
+    )
 
 
 def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:
@@ -265,17 +275,18 @@ def _remember(run: Run, result: Result, *, now: datetime) -> None:
         now=now,
     )
     tokens = result.usage
-    totals = dict(
-        last_run_id=run.pk,
-        last_run_status=run.status,
-        last_error=run.error,
-        session_id=result.session_display_id or F("session_id"),
-        total_input_tokens=F("total_input_tokens") + (tokens.input_tokens if tokens else 0),
-        total_output_tokens=F("total_output_tokens") + (tokens.output_tokens if tokens else 0),
-        total_cached_input_tokens=F("total_cached_input_tokens") + (tokens.cached_input_tokens if tokens else 0),
-        total_cost_cents=F("total_cost_cents") + accounting.cents(result),
-        updated_at=now,
-    )
+    totals = {
+        "last_run_id": run.pk,
+        "last_run_status": run.status,
+        "last_error": run.error,
+        "session_id": result.session_display_id or F("session_id"),
+        "total_input_tokens": F("total_input_tokens") + (tokens.input_tokens if tokens else 0),
+        "total_output_tokens": F("total_output_tokens") + (tokens.output_tokens if tokens else 0),
+        "total_cached_input_tokens": F("total_cached_input_tokens")
+        + (tokens.cached_input_tokens if tokens else 0),
+        "total_cost_cents": F("total_cost_cents") + accounting.cents(result),
+        "updated_at": now,
+    }
     if not RuntimeState.objects.filter(pk=run.agent_id).update(**totals):
         sessions.runtime_state(run.agent, now=now)
         RuntimeState.objects.filter(pk=run.agent_id).update(**totals)
@@ -312,7 +323,7 @@ def _result_json(verdict: Verdict, result: Result, remains: Remains) -> dict[str
     extra: dict[str, Any] = {
         "errorFamily": result.error_family,
         "retryNotBefore": result.retry_not_before.isoformat() if result.retry_not_before else None,
-        "summary": result.summary if "summary" not in kept else kept["summary"],
+        "summary": kept.get("summary", result.summary),
         **remains.facts,
     }
     stop = {

@@ -28,7 +28,7 @@ from heartbeat.choices import (
 from issues.models import Comment, Issue
 from paperclip.companies.choices import ActorType
 from paperclip.companies.models import Agent, Company, Project
-from paperclip.core.models import ChangingRow, Row
+from paperclip.core.models import ChangingRow
 
 
 class Runner(ChangingRow):
@@ -41,7 +41,9 @@ class Runner(ChangingRow):
     capacity = models.PositiveIntegerField()
     last_seen_at = models.DateTimeField()
     lease_expires_at = models.DateTimeField()
-    suspected_at = models.DateTimeField(null=True, blank=True)  # when a recovery pass first found the lease expired
+    suspected_at = models.DateTimeField(
+        null=True, blank=True
+    )  # when a recovery pass first found the lease expired
     stopped_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -72,7 +74,9 @@ class WakeupRequest(ChangingRow):
     requested_by_actor_type = models.CharField(max_length=8, choices=ActorType.choices, null=True, blank=True)
     requested_by_actor_id = models.TextField(null=True, blank=True)
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)
-    run = models.ForeignKey("heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    run = models.ForeignKey(
+        "heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     requested_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -95,7 +99,9 @@ class WakeupRequest(ChangingRow):
         ]
         indexes = [
             models.Index(
-                fields=["issue", "requested_at"], condition=Q(status=WakeupStatus.DEFERRED), name="wakeup_deferred"
+                fields=["issue", "requested_at"],
+                condition=Q(status=WakeupStatus.DEFERRED),
+                name="wakeup_deferred",
             ),
             models.Index(fields=["agent", "-requested_at"], name="wakeup_by_agent"),
             models.Index(fields=["company", "-requested_at"], name="wakeup_newest"),
@@ -150,7 +156,9 @@ class Run(ChangingRow):
     last_output_seq = models.IntegerField(default=0)
     last_output_stream = models.CharField(max_length=8, null=True, blank=True)
     last_output_bytes = models.BigIntegerField(null=True, blank=True)
-    retry_of_run = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries")
+    retry_of_run = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"
+    )
     process_loss_retry_count = models.PositiveSmallIntegerField(default=0)
     diagnostic_retry_count = models.PositiveSmallIntegerField(default=0)
     scheduled_retry_at = models.DateTimeField(null=True, blank=True)
@@ -201,7 +209,9 @@ class Run(ChangingRow):
                 name="run_diagnostic_retries_in_range",
             ),
             models.UniqueConstraint(
-                fields=["retry_of_run"], condition=Q(retry_of_run__isnull=False), name="run_one_followup_per_run"
+                fields=["retry_of_run"],
+                condition=Q(retry_of_run__isnull=False),
+                name="run_one_followup_per_run",
             ),
             models.UniqueConstraint(
                 fields=["issue"],
@@ -214,13 +224,17 @@ class Run(ChangingRow):
         ]
         indexes = [
             models.Index(fields=["created_at"], condition=Q(status=RunStatus.QUEUED), name="run_queue"),
-            models.Index(fields=["agent"], condition=Q(status=RunStatus.RUNNING), name="run_running_by_agent"),
+            models.Index(
+                fields=["agent"], condition=Q(status=RunStatus.RUNNING), name="run_running_by_agent"
+            ),
             models.Index(
                 fields=["scheduled_retry_at", "created_at"],
                 condition=Q(status=RunStatus.SCHEDULED_RETRY),
                 name="run_retry_due",
             ),
-            models.Index(fields=["runner"], condition=Q(status=RunStatus.RUNNING), name="run_running_by_runner"),
+            models.Index(
+                fields=["runner"], condition=Q(status=RunStatus.RUNNING), name="run_running_by_runner"
+            ),
             models.Index(fields=["company", "-created_at"], name="run_newest"),
             models.Index(fields=["agent", "-created_at"], name="run_by_agent"),
             models.Index(fields=["issue", "-created_at"], name="run_by_issue"),
@@ -258,7 +272,9 @@ class RunEvent(models.Model):
 class RuntimeState(models.Model):
     """What an agent used up over all its runs, and how the last one went (H-16)."""
 
-    agent = models.OneToOneField(Agent, primary_key=True, on_delete=models.CASCADE, related_name="runtime_state")
+    agent = models.OneToOneField(
+        Agent, primary_key=True, on_delete=models.CASCADE, related_name="runtime_state"
+    )
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     adapter_type = models.CharField(max_length=64)
     session_id = models.CharField(max_length=128, null=True, blank=True)

@@ -117,7 +117,9 @@ def _identity(run: Run, agent: Agent) -> dict[str, str]:
     }
 
 
-def _wake(context: contexts.WakeContext, payload: dict[str, Any] | None, issue: Issue | None) -> dict[str, str]:
+def _wake(
+    context: contexts.WakeContext, payload: dict[str, Any] | None, issue: Issue | None
+) -> dict[str, str]:
     linked = context.more.get("issueIds")
     wanted = {
         "PAPERCLIP_TASK_ID": context.task_id or context.issue_id,
@@ -151,7 +153,9 @@ def _plain_env(bindings: Any) -> dict[str, str]:
         return {}
     values: dict[str, str] = {}
     for name, binding in bindings.items():
-        value = binding.get("value") if isinstance(binding, dict) and binding.get("type") == "plain" else binding
+        value = (
+            binding.get("value") if isinstance(binding, dict) and binding.get("type") == "plain" else binding
+        )
         if isinstance(value, str):
             values[name] = value
     return values

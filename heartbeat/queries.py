@@ -48,7 +48,11 @@ def company_runs(company_id: UUID, *, agent_id: UUID | None = None) -> QuerySet[
 
 def live_runs(company_id: UUID, *, least: int, most: int) -> list[Run]:
     """Return queued and running runs, newest first, filled up with recent others to `least` (H-169)."""
-    runs = company_runs(company_id).select_related("agent").defer("result_json", "stdout_excerpt", "stderr_excerpt")
+    runs = (
+        company_runs(company_id)
+        .select_related("agent")
+        .defer("result_json", "stdout_excerpt", "stderr_excerpt")
+    )
     live = list(runs.filter(status__in=_ACTIVE)[:most])
     missing = min(least, most) - len(live)
     if missing > 0:
@@ -64,7 +68,9 @@ def issue_runs(issue: Issue) -> list[Run]:
         .distinct()
     )
     runs = Run.objects.filter(Q(issue=issue) | Q(pk__in=touched), company_id=issue.company_id)
-    return list(runs.select_related("agent").defer("stdout_excerpt", "stderr_excerpt").order_by("-created_at", "-id"))
+    return list(
+        runs.select_related("agent").defer("stdout_excerpt", "stderr_excerpt").order_by("-created_at", "-id")
+    )
 
 
 def issue_live_runs(issue: Issue) -> list[Run]:
@@ -87,7 +93,9 @@ def active_run(issue: Issue) -> Run | None:
 
 def run_issues(run: Run) -> list[dict[str, Any]]:
     """Return the issues a run worked on or touched, its own first, hidden ones left out (H-176)."""
-    touched = Activity.objects.filter(run=run, entity_type="issue").values_list("entity_id", flat=True).distinct()
+    touched = (
+        Activity.objects.filter(run=run, entity_type="issue").values_list("entity_id", flat=True).distinct()
+    )
     rows = Issue.objects.filter(
         Q(pk=run.issue_id) | Q(pk__in=list(touched)), company_id=run.company_id, hidden_at__isnull=True
     ).values("id", "identifier", "title", "status", "priority", "issue_number")

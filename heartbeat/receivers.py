@@ -34,7 +34,9 @@ from paperclip.governance.models import Approval
 @receiver(issue_signals.agents_called)
 def call_agents(*, wakes: Sequence[Wake], actor: Actor, now: datetime, **_: Any) -> None:
     """Write a wakeup for each agent a change of an issue calls (I-89). A refusal is a row, never a failure."""
-    agents = {agent.pk: agent.company_id for agent in Agent.objects.filter(pk__in={wake.agent_id for wake in wakes})}
+    agents = {
+        agent.pk: agent.company_id for agent in Agent.objects.filter(pk__in={wake.agent_id for wake in wakes})
+    }
     for wake in wakes:
         wakeups.enqueue(
             agent_id=wake.agent_id,
@@ -78,9 +80,15 @@ def call_requester(
         actor=actor,
         now=now,
     )
-    details: dict[str, Any] = {"requesterAgentId": approval.requested_by_agent_id, "linkedIssueIds": issue_ids}
+    details: dict[str, Any] = {
+        "requesterAgentId": approval.requested_by_agent_id,
+        "linkedIssueIds": issue_ids,
+    }
     if outcome.refused is None:
-        action, details["wakeRunId"] = "approval.requester_wakeup_queued", outcome.run.pk if outcome.run else None
+        action, details["wakeRunId"] = (
+            "approval.requester_wakeup_queued",
+            outcome.run.pk if outcome.run else None,
+        )
     else:
         action, details["error"] = "approval.requester_wakeup_failed", outcome.refused.message
     activity.record(
@@ -107,7 +115,13 @@ def stop_work(*, issue: Issue, actor: Actor, reason: str, now: datetime, **_: An
 @receiver(company_signals.agent_stopped)
 def stop_agent(*, agent: Agent, reason: str, actor: Actor, now: datetime, **_: Any) -> None:
     """Cancel what an agent runs or waits for when it is paused or terminated (H-157)."""
-    _stop(Run.objects.filter(agent=agent), WakeupRequest.objects.filter(agent=agent), reason, actor=actor, now=now)
+    _stop(
+        Run.objects.filter(agent=agent),
+        WakeupRequest.objects.filter(agent=agent),
+        reason,
+        actor=actor,
+        now=now,
+    )
 
 
 @receiver(company_signals.company_stopped)

@@ -38,9 +38,19 @@ def resume_from_run(agent: Agent, context: WakeContext, payload: Mapping[str, An
         return context
     display_id = run.session_id_after or run.session_id_before
     session = TaskSession.objects.filter(agent=agent, last_run_id=run.pk).first()
-    params = session.session_params_json if session is not None else {"sessionId": display_id} if display_id else None
+    params = (
+        session.session_params_json
+        if session is not None
+        else {"sessionId": display_id}
+        if display_id
+        else None
+    )
     old = run.context_snapshot or {}
-    filled = {key: old[key] for key in ("issueId", "taskId", "taskKey") if key in old and key not in context.to_json()}
+    filled = {
+        key: old[key]
+        for key in ("issueId", "taskId", "taskKey")
+        if key in old and key not in context.to_json()
+    }
     return WakeContext(
         wake_reason=context.wake_reason,
         wake_source=context.wake_source,
@@ -73,7 +83,12 @@ def keep(
     key = task_key(context)
     if key is None:
         return
-    where = {"company_id": agent.company_id, "agent": agent, "adapter_type": agent.adapter_type, "task_key": key}
+    where = {
+        "company_id": agent.company_id,
+        "agent": agent,
+        "adapter_type": agent.adapter_type,
+        "task_key": key,
+    }
     if clear or (params is None and display_id is None):
         if error is None or clear:
             TaskSession.objects.filter(**where).delete()

@@ -14,5 +14,7 @@ SCHEDULER_TICK = "scheduler"
 def tick() -> dict[str, Any]:
     """Do what is due, and leave the mark by which `up` sees that the scheduler works."""
     done = duties.tick()
-    Tick.objects.update_or_create(name=SCHEDULER_TICK, defaults={"committed_at": clock.now(), "summary": done})
+    Tick.objects.update_or_create(
+        name=SCHEDULER_TICK, defaults={"committed_at": clock.now(), "summary": done}
+    )
     return done

@@ -54,7 +54,11 @@ def flattened(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the form an environment variable carries: authors and counts one level up, blank comments gone."""
     comments = [
         {
-            **{key: value for key, value in comment.items() if key not in ("author", "presentation", "metadata")},
+            **{
+                key: value
+                for key, value in comment.items()
+                if key not in ("author", "presentation", "metadata")
+            },
             "authorId": comment["author"]["id"],
         }
         for comment in payload["comments"]
@@ -81,7 +85,9 @@ def _comments(context: WakeContext, issue: Issue | None) -> tuple[list[dict[str,
     """Return the newest wanted comments that fit, how many are missing, and whether any was cut."""
     if issue is None or not context.comment_ids:
         return [], 0, False
-    wanted = [comment_id for text in context.comment_ids if (comment_id := naming.as_field_uuid(text)) is not None]
+    wanted = [
+        comment_id for text in context.comment_ids if (comment_id := naming.as_field_uuid(text)) is not None
+    ]
     rows: dict[UUID, Comment] = Comment.objects.filter(issue=issue).in_bulk(wanted[-MAX_COMMENTS:])
     shown: list[dict[str, Any]] = []
     room, cut = MAX_TOTAL_CHARS, False

@@ -27,8 +27,7 @@ from heartbeat.choices import (
 from heartbeat.context import WakeContext
 from heartbeat.gates import Facts, Refused
 from heartbeat.models import Run, WakeupRequest
-from issues import blockers, checkout
-from issues import reopening
+from issues import blockers, checkout, reopening
 from issues.choices import CLOSED
 from issues.models import Issue
 from paperclip.companies import actors
@@ -137,7 +136,10 @@ def promote_deferred(*, issue_id: UUID, now: datetime) -> Run | None:
 
 def _reopened(issue: Issue, request: WakeupRequest, context: WakeContext, *, now: datetime) -> WakeContext:
     """A person who spoke while the last run closed the issue opens it again; an agent does not (H-61)."""
-    speaks = request.requested_by_actor_type == ActorType.USER or context.wake_reason == "issue_reopened_via_comment"
+    speaks = (
+        request.requested_by_actor_type == ActorType.USER
+        or context.wake_reason == "issue_reopened_via_comment"
+    )
     if issue.status not in CLOSED or not context.comment_ids or not speaks:
         return context
     closed_as = issue.status
@@ -165,7 +167,9 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
         source=call.source,
         issue=issue,
         project=issue.project if issue is not None else None,
-        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids if issue is not None else (),
+        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids
+        if issue is not None
+        else (),
         has_active_run=active is not None,
     )
     request = _request(agent, call, issue, actor=actor, now=now)
@@ -270,7 +274,9 @@ def _refuse(request: WakeupRequest, refused: Refused, *, now: datetime) -> Outco
     return Outcome(kind, request, refused=refused)
 
 
-def _join(request: WakeupRequest, run: Run, context: WakeContext, *, reason: str | None, now: datetime) -> Outcome:
+def _join(
+    request: WakeupRequest, run: Run, context: WakeContext, *, reason: str | None, now: datetime
+) -> Outcome:
     """Lay the wake onto a run that will see it (H-50). A person's word does not wait for a retry's due time (HW-10)."""
     merged = contexts.merge(contexts.read(run.context_snapshot), context)
     changes: dict[str, Any] = {"context_snapshot": merged.to_json(), "updated_at": now}
@@ -314,7 +320,9 @@ def _defer(request: WakeupRequest, context: WakeContext, issue: Issue, *, now: d
     return Outcome("deferred", waiting)
 
 
-def _join_or_queue_free(request: WakeupRequest, context: WakeContext, facts: Facts, *, now: datetime) -> Outcome:
+def _join_or_queue_free(
+    request: WakeupRequest, context: WakeContext, facts: Facts, *, now: datetime
+) -> Outcome:
     """A wake without an issue joins the agent's live run of the same task, else gets a run of its own (H-55)."""
     # Two such wakes at once must see each other: the agent's row is the meeting point.
     Agent.objects.select_for_update(no_key=True).filter(pk=facts.agent.pk).first()

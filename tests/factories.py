@@ -11,7 +11,17 @@ from heartbeat.models import Run, Runner
 from issues.models import Comment, Issue, Relation
 from paperclip.companies import tokens
 from paperclip.companies.choices import ROLE_GRANTS, MemberRole, PrincipalType
-from paperclip.companies.models import Agent, AgentApiKey, BoardApiToken, Company, Goal, Grant, Member, Project, User
+from paperclip.companies.models import (
+    Agent,
+    AgentApiKey,
+    BoardApiToken,
+    Company,
+    Goal,
+    Grant,
+    Member,
+    Project,
+    User,
+)
 from paperclip.core import clock
 
 _numbers = itertools.count(1)
@@ -26,7 +36,9 @@ def company(**fields: Any) -> Company:
 
 def user(*, member_of: Company | None = None, role: str = MemberRole.OWNER, **fields: Any) -> User:
     number = next(_numbers)
-    made = User.objects.create(**{"username": f"person-{number}", "email": f"p{number}@example.com", "is_staff": True} | fields)
+    made = User.objects.create(
+        **{"username": f"person-{number}", "email": f"p{number}@example.com", "is_staff": True} | fields
+    )
     if member_of is not None:
         member(member_of, made, role=role)
     return made
@@ -86,8 +98,13 @@ def blocks(blocker: Issue, blocked: Issue) -> Relation:
 
 
 def comment(on: Issue, body: str = "A word", *, at: datetime | None = None, **fields: Any) -> Comment:
-    fields.setdefault("author_type", "agent" if "author_agent" in fields else "user" if "author_user" in fields else "system")
-    return Comment.objects.create(company=on.company, issue=on, body=body, created_at=at or clock.now(), **fields)
+    fields.setdefault(
+        "author_type",
+        "agent" if "author_agent" in fields else "user" if "author_user" in fields else "system",
+    )
+    return Comment.objects.create(
+        company=on.company, issue=on, body=body, created_at=at or clock.now(), **fields
+    )
 
 
 def project(place: Company, **fields: Any) -> Project:
@@ -117,6 +134,8 @@ def run(who: Agent, **fields: Any) -> Run:
         if "runner" not in fields:
             fields["runner"] = runner()
     if fields.get("issue") is not None:
-        fields.setdefault("context_snapshot", {"issueId": str(fields["issue"].pk), "taskKey": str(fields["issue"].pk)})
+        fields.setdefault(
+            "context_snapshot", {"issueId": str(fields["issue"].pk), "taskKey": str(fields["issue"].pk)}
+        )
         fields.setdefault("task_key", str(fields["issue"].pk))
     return Run.objects.create(**{"company": who.company, "agent": who} | fields)

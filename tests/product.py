@@ -14,7 +14,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import environ
@@ -163,7 +163,9 @@ def looking_at(url: str, home: Path) -> Iterator[None]:
     settings_dict = connections["default"].settings_dict
     before, runs_root = dict(settings_dict), settings.RUNS_ROOT
     connections.close_all()
-    settings_dict.update({key: value for key, value in environ.Env.db_url_config(url).items() if key != "OPTIONS"})
+    settings_dict.update(
+        {key: value for key, value in environ.Env.db_url_config(url).items() if key != "OPTIONS"}
+    )
     settings_dict["OPTIONS"] = {**before["OPTIONS"], **environ.Env.db_url_config(url).get("OPTIONS", {})}
     settings.RUNS_ROOT = home / "runs"
     try:

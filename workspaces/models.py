@@ -50,7 +50,9 @@ class ExecutionWorkspace(ChangingRow):
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     project = models.ForeignKey(Project, on_delete=models.SET_NULL, null=True, blank=True)
     project_workspace = models.ForeignKey(ProjectWorkspace, on_delete=models.SET_NULL, null=True, blank=True)
-    source_issue = models.ForeignKey("issues.Issue", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    source_issue = models.ForeignKey(
+        "issues.Issue", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     mode = models.CharField(max_length=24, choices=WorkspaceMode.choices)
     name = models.TextField()
     status = models.CharField(max_length=16, choices=WorkspaceStatus.choices, default=WorkspaceStatus.ACTIVE)

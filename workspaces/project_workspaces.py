@@ -34,7 +34,9 @@ def create(*, project: Project, fields: Mapping[str, Any], actor: Actor, now: da
         is_first = not ProjectWorkspace.objects.filter(project=project).exists()
         is_primary = is_first or bool(fields.get("is_primary"))
         if is_primary:
-            ProjectWorkspace.objects.filter(project=project, is_primary=True).update(is_primary=False, updated_at=now)
+            ProjectWorkspace.objects.filter(project=project, is_primary=True).update(
+                is_primary=False, updated_at=now
+            )
         columns = {name: value for name, value in fields.items() if name not in ("is_primary", "name")}
         workspace = ProjectWorkspace.objects.create(
             company_id=project.company_id,
@@ -50,7 +52,9 @@ def create(*, project: Project, fields: Mapping[str, Any], actor: Actor, now: da
     return workspace
 
 
-def update(*, workspace: ProjectWorkspace, fields: Mapping[str, Any], actor: Actor, now: datetime) -> ProjectWorkspace:
+def update(
+    *, workspace: ProjectWorkspace, fields: Mapping[str, Any], actor: Actor, now: datetime
+) -> ProjectWorkspace:
     """Change a workspace; `fields` holds only what was sent. A primary one stays so until another takes its place."""
     _require_allowed(fields, actor)
     with transaction.atomic():
@@ -59,7 +63,9 @@ def update(*, workspace: ProjectWorkspace, fields: Mapping[str, Any], actor: Act
         _require_place({name: fields.get(name, getattr(row, name)) for name in _PLACE})
         columns = {name: value for name, value in fields.items() if name != "is_primary"}
         if fields.get("is_primary"):
-            others = ProjectWorkspace.objects.filter(project_id=row.project_id, is_primary=True).exclude(pk=row.pk)
+            others = ProjectWorkspace.objects.filter(project_id=row.project_id, is_primary=True).exclude(
+                pk=row.pk
+            )
             others.update(is_primary=False, updated_at=now)
             columns["is_primary"] = True
         ProjectWorkspace.objects.filter(pk=row.pk).update(**columns, updated_at=now)
@@ -78,7 +84,11 @@ def delete(*, workspace: ProjectWorkspace, actor: Actor, now: datetime) -> Proje
             raise NotFound("Project workspace not found")
         ProjectWorkspace.objects.filter(pk=was.pk).delete()
         if was.is_primary:
-            heir = ProjectWorkspace.objects.filter(project_id=was.project_id).order_by("created_at", "id").first()
+            heir = (
+                ProjectWorkspace.objects.filter(project_id=was.project_id)
+                .order_by("created_at", "id")
+                .first()
+            )
             if heir is not None:
                 ProjectWorkspace.objects.filter(pk=heir.pk).update(is_primary=True, updated_at=now)
         _log(was, "project.workspace_deleted", actor, now, {"name": was.name})
@@ -88,7 +98,9 @@ def delete(*, workspace: ProjectWorkspace, actor: Actor, now: datetime) -> Proje
 def of_projects(project_ids: Sequence[UUID]) -> dict[UUID, list[ProjectWorkspace]]:
     """Return the workspaces of each project, the primary one first, then by age; one query."""
     found: dict[UUID, list[ProjectWorkspace]] = {project_id: [] for project_id in project_ids}
-    rows = ProjectWorkspace.objects.filter(project_id__in=project_ids).order_by("-is_primary", "created_at", "id")
+    rows = ProjectWorkspace.objects.filter(project_id__in=project_ids).order_by(
+        "-is_primary", "created_at", "id"
+    )
     for row in rows:
         found[row.project_id].append(row)
     return found
@@ -120,7 +132,9 @@ def _name_of(fields: Mapping[str, Any]) -> str:
     return PurePath(place.rstrip("/").removesuffix(".git")).name or "workspace"
 
 
-def _log(workspace: ProjectWorkspace, action: str, actor: Actor, now: datetime, details: Mapping[str, Any]) -> None:
+def _log(
+    workspace: ProjectWorkspace, action: str, actor: Actor, now: datetime, details: Mapping[str, Any]
+) -> None:
     activity.record(
         company_id=workspace.company_id,
         actor=actor,

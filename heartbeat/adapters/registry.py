@@ -19,5 +19,7 @@ def get(kind: str) -> Adapter:
     """Return the adapter of `kind`. Raises ConfigError for one this installation cannot run (AW-1)."""
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS))
-        raise ConfigError(f"No adapter can run agents of type `{kind}` here; known types: {known}", code="adapter_unknown")
+        raise ConfigError(
+            f"No adapter can run agents of type `{kind}` here; known types: {known}", code="adapter_unknown"
+        )
     return cast(Adapter, import_string(KINDS[kind]))

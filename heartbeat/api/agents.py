@@ -44,7 +44,10 @@ class TaskSessionsView(AgentView):
         agent = self.find_managed(agent_id)
         rows = TaskSession.objects.filter(agent=agent).order_by("-updated_at")
         return Response(
-            [TaskSessionOut.render(row, sessionParamsJson=redaction.data(row.session_params_json)) for row in rows]
+            [
+                TaskSessionOut.render(row, sessionParamsJson=redaction.data(row.session_params_json))
+                for row in rows
+            ]
         )
 
 
@@ -75,7 +78,9 @@ class SchedulerHeartbeatsView(AgentView):
 
     board_only = True
 
-    @operation("List the timers of every agent that may run [H-184]", answers=SchedulerHeartbeatOut, many=True)
+    @operation(
+        "List the timers of every agent that may run [H-184]", answers=SchedulerHeartbeatOut, many=True
+    )
     def get(self, request: Request) -> Response:
         """Answer for the caller's companies; instance admins only."""
         if not self.actor.is_instance_admin:

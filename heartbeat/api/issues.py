@@ -16,7 +16,15 @@ from paperclip.core import redaction
 from paperclip.core.api.schema import operation
 
 _TOLD = frozenset(
-    {"inputTokens", "cachedInputTokens", "outputTokens", "costUsd", "billingType", "cost_usd", "total_cost_usd"}
+    {
+        "inputTokens",
+        "cachedInputTokens",
+        "outputTokens",
+        "costUsd",
+        "billingType",
+        "cost_usd",
+        "total_cost_usd",
+    }
     | {"stopReason", "effectiveTimeoutSec", "timeoutConfigured", "timeoutSource", "timeoutFired"}
 )
 

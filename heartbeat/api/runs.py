@@ -48,7 +48,10 @@ class CompanyRunsView(CompanyView):
         "List runs, newest first [H-168]",
         answers=RunRowOut,
         many=True,
-        query=[query("agentId", text="Only this agent's runs."), query("limit", int, "1 to 1000, default 200.")],
+        query=[
+            query("agentId", text="Only this agent's runs."),
+            query("limit", int, "1 to 1000, default 200."),
+        ],
     )
     def get(self, request: Request, company_id: str) -> Response:
         """Answer the newest runs of the company."""
@@ -77,7 +80,9 @@ class LiveRunsView(CompanyView):
         """Answer what waits and runs, newest first."""
         most = whole_number(request, "limit", default=50, least=0, most=50) or 50
         least = whole_number(request, "minCount", default=0, least=0, most=50)
-        return Response([live(run, now=self.now) for run in queries.live_runs(self.company.pk, least=least, most=most)])
+        return Response(
+            [live(run, now=self.now) for run in queries.live_runs(self.company.pk, least=least, most=most)]
+        )
 
 
 class RunDetailView(RunView):
@@ -142,7 +147,10 @@ class RunLogView(RunView):
     @operation(
         "Read a piece of a run's log [H-175]",
         answers=LogPageOut,
-        query=[query("offset", int, "In bytes, default 0."), query("limitBytes", int, "1 to 1048576, default 256000.")],
+        query=[
+            query("offset", int, "In bytes, default 0."),
+            query("limitBytes", int, "1 to 1048576, default 256000."),
+        ],
     )
     def get(self, request: Request, run_id: str) -> Response:
         """Answer whole lines from an offset; `nextOffset` only when more is there."""
@@ -180,7 +188,14 @@ def live(run: Run, *, now: Any) -> dict[str, Any]:
     columns = {
         name: getattr(run, name)
         for name in LiveRunOut.Meta.fields
-        if name not in ("context_comment_id", "context_wake_comment_id", "agent_name", "adapter_type", "output_silence")
+        if name
+        not in (
+            "context_comment_id",
+            "context_wake_comment_id",
+            "agent_name",
+            "adapter_type",
+            "output_silence",
+        )
     }
     return LiveRunOut.render(
         {
@@ -196,7 +211,9 @@ def live(run: Run, *, now: Any) -> dict[str, Any]:
 
 def _row(run: Run) -> dict[str, Any]:
     columns = {
-        name: getattr(run, name) for name in RunRowOut.Meta.fields if name not in ("stdout_excerpt", "stderr_excerpt")
+        name: getattr(run, name)
+        for name in RunRowOut.Meta.fields
+        if name not in ("stdout_excerpt", "stderr_excerpt")
     }
     columns["context_snapshot"] = short_context(run.context_snapshot)
     columns["result_json"] = short_result(run.result_json)

@@ -12,7 +12,16 @@ from paperclip.core.api.outputs import ModelOutput, Output
 _SHORT = 500
 _LONG = 4096
 _BIG_RESULT = 64 * 1024
-_CONTEXT_KEYS = ("issueId", "taskId", "taskKey", "commentId", "wakeCommentId", "wakeReason", "wakeSource", "wakeTriggerDetail")
+_CONTEXT_KEYS = (
+    "issueId",
+    "taskId",
+    "taskKey",
+    "commentId",
+    "wakeCommentId",
+    "wakeReason",
+    "wakeSource",
+    "wakeTriggerDetail",
+)
 _RESULT_TEXTS = ("summary", "result", "message", "error")
 _RESULT_COSTS = ("total_cost_usd", "cost_usd", "costUsd")
 
@@ -343,7 +352,9 @@ def short_context(context: Any) -> dict[str, Any] | None:
     """Return the few words of a context that a list shows (H-12)."""
     if not isinstance(context, dict):
         return None
-    kept = {key: value for key in _CONTEXT_KEYS if isinstance(value := context.get(key), str) and value.strip()}
+    kept = {
+        key: value for key in _CONTEXT_KEYS if isinstance(value := context.get(key), str) and value.strip()
+    }
     return kept or None
 
 

@@ -142,5 +142,3 @@ def _skipped(outcome: Outcome, payload: Any) -> dict[str, Any]:
             "execution_agent_name": holder.agent.name if holder else None,
         }
     )
-
-

@@ -15,7 +15,7 @@ from heartbeat.choices import RunnerState, RunStatus
 from heartbeat.models import Run, Runner, Tick
 
 GRACE = timedelta(seconds=20)
-PASS = "recovery.lost_runs"
+NAME = "recovery.lost_runs"
 _MAX_GAP = timedelta(seconds=90)
 
 
@@ -33,8 +33,10 @@ def sweep(*, now: datetime) -> Pass:
     The caller holds the pass's lock (see `duties`).
     """
     silent = Runner.objects.filter(lease_expires_at__lt=now, runs__status=RunStatus.RUNNING).distinct()
-    suspected = Runner.objects.filter(pk__in=silent.values("pk"), suspected_at__isnull=True).update(suspected_at=now)
-    previous = Tick.objects.filter(name=PASS).values_list("committed_at", flat=True).first()
+    suspected = Runner.objects.filter(pk__in=silent.values("pk"), suspected_at__isnull=True).update(
+        suspected_at=now
+    )
+    previous = Tick.objects.filter(name=NAME).values_list("committed_at", flat=True).first()
     reaped = 0
     if previous is not None and now - previous < _MAX_GAP:
         for runner in Runner.objects.filter(lease_expires_at__lt=now, suspected_at__lt=now - GRACE):
@@ -43,7 +45,9 @@ def sweep(*, now: datetime) -> Pass:
 
 
 def _reap(runner: Runner, *, now: datetime) -> int:
-    message = f"Runner {runner.name} on host {runner.host} has been silent since {runner.last_seen_at:%H:%M:%S} UTC"
+    message = (
+        f"Runner {runner.name} on host {runner.host} has been silent since {runner.last_seen_at:%H:%M:%S} UTC"
+    )
     runs = Run.objects.filter(runner=runner, status=RunStatus.RUNNING).values_list("pk", flat=True)
     count = sum(
         lifecycle.lose(run_id=run_id, message=message, remains=lifecycle.Remains(), now=now) is not None

@@ -35,7 +35,9 @@ def end(*, run_id: UUID, claim_token: UUID, directory: RunDir) -> bool:
         return _lose(run_id, directory, now=now)
     spec = directory.read_spec()
     timeout = spec.timeout_sec if spec is not None else 0
-    result = _result(exit_record, directory, timeout, adapter_type=spec.adapter_type if spec is not None else "process")
+    result = _result(
+        exit_record, directory, timeout, adapter_type=spec.adapter_type if spec is not None else "process"
+    )
     ended = lifecycle.finish(
         run_id=run_id,
         claim_token=claim_token,

@@ -55,7 +55,9 @@ def register(*, now: datetime) -> Runner:
         "stopped_at": None,
         "updated_at": now,
     }
-    runner, _ = Runner.objects.update_or_create(name=name(), defaults=alive, create_defaults={**alive, "created_at": now})
+    runner, _ = Runner.objects.update_or_create(
+        name=name(), defaults=alive, create_defaults={**alive, "created_at": now}
+    )
     return runner
 
 

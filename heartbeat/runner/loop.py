@@ -106,7 +106,9 @@ class Loop:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
-        log.info("runner %s: capacity %s, home %s", lease.name(), settings.RUNNER_CAPACITY, settings.PAPERCLIP_HOME)
+        log.info(
+            "runner %s: capacity %s, home %s", lease.name(), settings.RUNNER_CAPACITY, settings.PAPERCLIP_HOME
+        )
         while not self.stopping:
             self._guarded(self._pass)
             self._wait()
@@ -275,9 +277,15 @@ class Loop:
         """In a thread: end the run; when the database is away, leave it for a later try."""
         started = item.started
         try:
-            ended = ending.end(run_id=started.run_id, claim_token=started.claim_token, directory=started.directory)
+            ended = ending.end(
+                run_id=started.run_id, claim_token=started.claim_token, directory=started.directory
+            )
         except DatabaseError as error:
-            log.error("run %s: has ended but cannot be written: %s; trying again", started.run_id, _first_line(error))
+            log.error(
+                "run %s: has ended but cannot be written: %s; trying again",
+                started.run_id,
+                _first_line(error),
+            )
             connection.close()
             item.retry_at = time.monotonic() + POLL_SECONDS
             item.ending = False
@@ -336,12 +344,14 @@ class Loop:
             status, token, requested_at, reason = known.get(item.started.run_id, ("gone", None, None, None))
             taken = status != RunStatus.RUNNING or token != item.started.claim_token
             if taken or requested_at is not None:
-                item.cancelled = item.started.directory.request_cancel(reason or "The run was taken from this runner")
+                item.cancelled = item.started.directory.request_cancel(
+                    reason or "The run was taken from this runner"
+                )
 
     # --- Find again --------------------------------------------------------------------------------------
 
     def _reattach(self, runner: Runner) -> None:
-        """Take up every run this runner had claimed: end it, follow it again, or start it if nothing has (section 4)."""
+        """Take up every run this runner had claimed: end it, follow it again, or start it if nothing has."""
         mine = Run.objects.select_related("agent__company", "issue__project").filter(
             runner=runner, status=RunStatus.RUNNING
         )
@@ -383,4 +393,3 @@ def _pidfd(pid: int) -> int | None:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-

@@ -100,13 +100,21 @@ def system(name: str) -> Actor:
     return Actor(system_name=name, source="system")
 
 
-def for_agent(agent: Agent, *, run_id: UUID | None = None, source: str = "agent_key", key_id: UUID | None = None) -> Actor:
+def for_agent(
+    agent: Agent, *, run_id: UUID | None = None, source: str = "agent_key", key_id: UUID | None = None
+) -> Actor:
     """Return the actor for `agent`, acting from `run_id` when it acts from a run."""
     return Actor(agent=agent, run_id=run_id, source=source, key_id=key_id)
 
 
-def for_user(user: User, *, source: str = "session", run_id: UUID | None = None, key_id: UUID | None = None) -> Actor:
+def for_user(
+    user: User, *, source: str = "session", run_id: UUID | None = None, key_id: UUID | None = None
+) -> Actor:
     """Return the actor for a person, with every company they are a member of."""
-    rows = Member.objects.filter(principal_type="user", principal_id=user.id).exclude(status=MemberStatus.ARCHIVED)
-    memberships = {row.company_id: Membership(row.company_id, row.status, row.membership_role) for row in rows}
+    rows = Member.objects.filter(principal_type="user", principal_id=user.id).exclude(
+        status=MemberStatus.ARCHIVED
+    )
+    memberships = {
+        row.company_id: Membership(row.company_id, row.status, row.membership_role) for row in rows
+    }
     return Actor(user=user, source=source, run_id=run_id, key_id=key_id, memberships=memberships)

@@ -37,10 +37,7 @@ class ActorAuthentication(BaseAuthentication):
         """Return the caller. Raises Unauthorized for credentials that do not verify."""
         header = request.headers.get("Authorization", "")
         scheme, _, token = header.partition(" ")
-        if scheme.lower() == "bearer":
-            actor = _from_token(token.strip(), request)
-        else:
-            actor = _from_session(request)
+        actor = _from_token(token.strip(), request) if scheme.lower() == "bearer" else _from_session(request)
         return actor.user or AnonymousUser(), actor
 
     def authenticate_header(self, request: Request) -> str:
@@ -202,7 +199,10 @@ def has_permission(actor: Actor, company_id: UUID, permission: Permission) -> bo
     else:
         return False
     return Grant.objects.filter(
-        company_id=company_id, principal_type=principal[0], principal_id=principal[1], permission_key=permission
+        company_id=company_id,
+        principal_type=principal[0],
+        principal_id=principal[1],
+        permission_key=permission,
     ).exists()
 
 

@@ -47,11 +47,49 @@ class AgentRole(models.TextChoices):
     GENERAL = "general"
 
 
-AGENT_ICONS = tuple(
-    "bot cpu brain zap rocket code terminal shield eye search wrench hammer lightbulb sparkles star heart flame bug"
-    " cog database globe lock mail message-square file-code git-branch package puzzle target wand atom circuit-board"
-    " radar swords telescope microscope crown gem hexagon pentagon fingerprint".split()
-)
+AGENT_ICONS = (
+        "bot",
+        "cpu",
+        "brain",
+        "zap",
+        "rocket",
+        "code",
+        "terminal",
+        "shield",
+        "eye",
+        "search",
+        "wrench",
+        "hammer",
+        "lightbulb",
+        "sparkles",
+        "star",
+        "heart",
+        "flame",
+        "bug",
+        "cog",
+        "database",
+        "globe",
+        "lock",
+        "mail",
+        "message-square",
+        "file-code",
+        "git-branch",
+        "package",
+        "puzzle",
+        "target",
+        "wand",
+        "atom",
+        "circuit-board",
+        "radar",
+        "swords",
+        "telescope",
+        "microscope",
+        "crown",
+        "gem",
+        "hexagon",
+        "pentagon",
+        "fingerprint",
+    )
 
 
 # C-40: the adapter types the interface knows. Which of them can run here is for the run engine to say.

@@ -32,5 +32,7 @@ def load_or_create(path: Path) -> str:
 def _read(path: Path) -> str:
     key = path.read_text().strip()
     if len(key) < KEY_BYTES:
-        raise ValueError(f"{path} does not hold a secret key; restore it from a backup or remove it to make a new one")
+        raise ValueError(
+            f"{path} does not hold a secret key; restore it from a backup or remove it to make a new one"
+        )
     return key

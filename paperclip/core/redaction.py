@@ -20,7 +20,8 @@ _SECRET_KEY = re.compile(
 _TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}")
 _KEY_VALUE = re.compile(r"\bpcp_[a-z_]*[0-9a-f]{32,}\b")
 _SECRET_FLAG = re.compile(
-    r"(--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)(?:=|\s+))(\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE
+    r"(--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)(?:=|\s+))(\"[^\"]*\"|'[^']*'|\S+)",
+    re.IGNORECASE,
 )
 _ARGV_KEYS = frozenset({"commandArgs", "command_args", "argv", "args"})
 _FLAG_NAME = re.compile(r"--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)$", re.IGNORECASE)
@@ -47,7 +48,12 @@ def data(value: Any, *, key: str = "") -> Any:
         return {name: data(item, key=str(name)) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return _arguments(value) if key in _ARGV_KEYS else [data(item, key=key) for item in value]
-    if key and value not in (None, "", True, False) and _SECRET_KEY.search(key) and not isinstance(value, int | float):
+    if (
+        key
+        and value not in (None, "", True, False)
+        and _SECRET_KEY.search(key)
+        and not isinstance(value, int | float)
+    ):
         return MARKER
     return _scalar(value)
 

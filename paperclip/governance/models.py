@@ -15,18 +15,26 @@ class Approval(ChangingRow):
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="approvals")
     type = models.CharField(max_length=32, choices=ApprovalType.choices)
-    requested_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    requested_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    requested_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    requested_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     status = models.CharField(max_length=20, choices=ApprovalStatus.choices, default=ApprovalStatus.PENDING)
     payload = models.JSONField(default=dict)
     decision_note = models.TextField(null=True, blank=True)
-    decided_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    decided_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "approvals"
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=ApprovalStatus.values), name="approval_status_known")
+            models.CheckConstraint(
+                condition=Q(status__in=ApprovalStatus.values), name="approval_status_known"
+            )
         ]
         indexes = [models.Index(fields=["company", "status", "-created_at"], name="approval_by_status")]
 
@@ -39,7 +47,9 @@ class CostEvent(Row):
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="cost_events")
-    issue = models.ForeignKey("issues.Issue", on_delete=models.SET_NULL, null=True, blank=True, related_name="cost_events")
+    issue = models.ForeignKey(
+        "issues.Issue", on_delete=models.SET_NULL, null=True, blank=True, related_name="cost_events"
+    )
     project = models.ForeignKey(Project, on_delete=models.SET_NULL, null=True, blank=True)
     goal = models.ForeignKey(Goal, on_delete=models.SET_NULL, null=True, blank=True)
     heartbeat_run = models.ForeignKey("heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True)

@@ -48,12 +48,18 @@ def test_no_migration_imports_our_code():
         if ".venv" in path.parts:
             continue
         imports = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
-        ours = [line for line in imports if line.split()[1].split(".")[0] in {"paperclip", "issues", "workspaces", "heartbeat", "routines"}]
+        ours = [
+            line
+            for line in imports
+            if line.split()[1].split(".")[0] in {"paperclip", "issues", "workspaces", "heartbeat", "routines"}
+        ]
         assert not ours, f"{path}: {ours}"
 
 
 @pytest.mark.parametrize(
-    "path", [settings.SIGN_IN_LINK_FACTORY, settings.RUN_LOOKUP, settings.LAST_TICK_AGE], ids=lambda path: path
+    "path",
+    [settings.SIGN_IN_LINK_FACTORY, settings.RUN_LOOKUP, settings.LAST_TICK_AGE],
+    ids=lambda path: path,
 )
 def test_every_dotted_path_of_the_settings_resolves(path):
     assert callable(import_string(path))

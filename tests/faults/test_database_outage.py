@@ -34,7 +34,11 @@ def test_the_database_stopped_and_started_under_load(tmp_path, django_db_blocker
 
         connection.close()
         postgres.stop(tmp_path)
-        wait_for(lambda: "database:" in product.said(), seconds=10, what="the runner to say that the database is away")
+        wait_for(
+            lambda: "database:" in product.said(),
+            seconds=10,
+            what="the runner to say that the database is away",
+        )
         assert not product.answers()
         assert all(process.poll() is None for process in product.parts.values()), "no part ends over it"
         postgres.start(tmp_path, durable=False)

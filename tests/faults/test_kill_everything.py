@@ -76,11 +76,15 @@ def test_ten_agents_survive_kill_9_of_web_scheduler_and_runner(product, tmp_path
     for part in ("runner", "web", "qcluster"):
         product.start(part, PAPERCLIP_RUNNER_CAPACITY="10")
     restarted = time.monotonic()
-    wait_for(lambda: product.said().count("found again") == 10, seconds=5, what="the runner to find ten runs again")
+    wait_for(
+        lambda: product.said().count("found again") == 10, seconds=5, what="the runner to find ten runs again"
+    )
     assert time.monotonic() - restarted < 5
 
     wait_for(
-        lambda: Run.objects.filter(status="succeeded").count() == 10, seconds=45, what="ten runs to end succeeded"
+        lambda: Run.objects.filter(status="succeeded").count() == 10,
+        seconds=45,
+        what="ten runs to end succeeded",
     )
     assert Run.objects.count() == 10
     for run in runs:

@@ -80,7 +80,10 @@ def test_a_stale_run_is_ended_at_claim_with_its_reason(cast, change, code):
 def test_a_dropped_run_lets_the_waiting_wake_go_on(cast):  # HW-9
     issue = factories.issue(cast.company, assignee_agent=cast.engineer)
     dropped = wake(cast.engineer, issue=issue).run
-    assert comment_wake(cast.peer, issue, factories.comment(issue), reason="issue_comment_mentioned").kind == "deferred"
+    assert (
+        comment_wake(cast.peer, issue, factories.comment(issue), reason="issue_comment_mentioned").kind
+        == "deferred"
+    )
     type(issue).objects.filter(pk=issue.pk).update(status="done")
 
     claim(most=1)
@@ -105,7 +108,9 @@ def test_the_queue_is_ordered_by_progress_priority_and_age(cast):  # H-66
     assert [run.pk for run in claim()] == [third, second, first, fourth, loose]
 
 
-@pytest.mark.parametrize("limit", [pytest.param(1, id="H-64 default of one"), pytest.param(3, id="H-64 three")])
+@pytest.mark.parametrize(
+    "limit", [pytest.param(1, id="H-64 default of one"), pytest.param(3, id="H-64 three")]
+)
 def test_an_agent_never_runs_more_than_its_limit(cast, limit):
     config = {"heartbeat": {"maxConcurrentRuns": limit}}
     agent = factories.agent(cast.company, runtime_config=config)
@@ -134,7 +139,9 @@ def test_a_busy_agent_does_not_hold_up_others(cast):
 @pytest.mark.django_db(transaction=True)
 def test_two_runners_share_a_queue_without_doubles_or_excess():  # HW-12
     company = factories.company()
-    agents = [factories.agent(company, runtime_config={"heartbeat": {"maxConcurrentRuns": 2}}) for _ in range(5)]
+    agents = [
+        factories.agent(company, runtime_config={"heartbeat": {"maxConcurrentRuns": 2}}) for _ in range(5)
+    ]
     for agent in agents:
         for number in range(6):
             wake(agent, reason="manual", source="on_demand", payload={"taskKey": str(number)})

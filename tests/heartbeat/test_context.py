@@ -23,7 +23,9 @@ def enrich(data=None, **options):
 
 
 def test_a_context_is_filled_where_it_says_nothing():  # H-38, H-39
-    made = enrich({"taskId": "t-1"}, reason="issue_assigned", trigger_detail="system", payload={"issueId": "i-1"})
+    made = enrich(
+        {"taskId": "t-1"}, reason="issue_assigned", trigger_detail="system", payload={"issueId": "i-1"}
+    )
     assert made.to_json() == {
         "wakeReason": "issue_assigned",
         "wakeSource": "on_demand",
@@ -42,7 +44,12 @@ def test_what_a_context_says_itself_wins():  # H-38
 @pytest.mark.parametrize(
     ("data", "payload", "ids"),
     [
-        pytest.param({"wakeCommentIds": ["a", "b"], "commentId": "z"}, {"commentId": "c"}, ["a", "b", "c"], id="H-38 list wins"),
+        pytest.param(
+            {"wakeCommentIds": ["a", "b"], "commentId": "z"},
+            {"commentId": "c"},
+            ["a", "b", "c"],
+            id="H-38 list wins",
+        ),
         pytest.param({"wakeCommentId": "a", "commentId": "b"}, {}, ["a", "b"], id="H-38 both singles"),
         pytest.param({"commentId": "a"}, {"commentId": "a"}, ["a"], id="H-38 unique"),
     ],
@@ -54,7 +61,9 @@ def test_comment_ids_add_up_in_order(data, payload, ids):
     assert "paperclipWake" not in made
 
 
-@pytest.mark.parametrize("mutation", [pytest.param("interaction", id="H-38 kept"), pytest.param("update", id="H-38 dropped")])
+@pytest.mark.parametrize(
+    "mutation", [pytest.param("interaction", id="H-38 kept"), pytest.param("update", id="H-38 dropped")]
+)
 def test_interaction_keys_belong_to_interactions(mutation):
     made = enrich({"interactionId": "x", "other": 1}, payload={"mutation": mutation}).to_json()
     assert ("interactionId" in made) is (mutation == "interaction")
@@ -89,14 +98,31 @@ def test_interaction_wakes(reason, comment, is_interaction):
     ("config", "expected"),
     [
         pytest.param({}, (False, 0, True, 1), id="defaults"),
-        pytest.param({"enabled": "true", "intervalSec": "5"}, (False, 0, True, 1), id="H-3 text is not taken"),
-        pytest.param({"enabled": True, "intervalSec": 30, "maxConcurrentRuns": 4.9}, (True, 30, True, 4), id="H-64 floored"),
+        pytest.param(
+            {"enabled": "true", "intervalSec": "5"}, (False, 0, True, 1), id="H-3 text is not taken"
+        ),
+        pytest.param(
+            {"enabled": True, "intervalSec": 30, "maxConcurrentRuns": 4.9},
+            (True, 30, True, 4),
+            id="H-64 floored",
+        ),
         pytest.param({"maxConcurrentRuns": 0}, (False, 0, True, 1), id="H-64 at least one"),
         pytest.param({"maxConcurrentRuns": 500}, (False, 0, True, 50), id="H-64 at most fifty"),
-        pytest.param({"wakeOnAssignment": False, "wakeOnAutomation": True}, (False, 0, False, 1), id="H-43 first flag"),
-        pytest.param({"wakeOnDemand": None, "wakeOnAutomation": False}, (False, 0, False, 1), id="H-43 null is passed over"),
+        pytest.param(
+            {"wakeOnAssignment": False, "wakeOnAutomation": True}, (False, 0, False, 1), id="H-43 first flag"
+        ),
+        pytest.param(
+            {"wakeOnDemand": None, "wakeOnAutomation": False},
+            (False, 0, False, 1),
+            id="H-43 null is passed over",
+        ),
     ],
 )
 def test_policies_are_read_strictly(config, expected):
     read = policy.read({"heartbeat": config})
-    assert (read.timer_enabled, read.interval_seconds, read.wake_on_demand, read.max_concurrent_runs) == expected
+    assert (
+        read.timer_enabled,
+        read.interval_seconds,
+        read.wake_on_demand,
+        read.max_concurrent_runs,
+    ) == expected

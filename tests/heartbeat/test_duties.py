@@ -59,7 +59,9 @@ def test_a_paused_company_does_not_stop_other_timers(cast, now):  # HW-14
 
 def silent_runner(now, *, suspected=None) -> Runner:
     return factories.runner(
-        last_seen_at=now - timedelta(minutes=2), lease_expires_at=now - timedelta(minutes=1), suspected_at=suspected
+        last_seen_at=now - timedelta(minutes=2),
+        lease_expires_at=now - timedelta(minutes=1),
+        suspected_at=suspected,
     )
 
 
@@ -94,7 +96,7 @@ def test_a_runner_that_comes_back_keeps_its_runs(cast, now):
 def test_after_an_outage_of_everything_nothing_is_reaped_at_once(cast, now):
     runner = silent_runner(now, suspected=now - timedelta(hours=3))
     run = factories.run(cast.engineer, runner=runner)
-    Tick.objects.create(name=lost_runs.PASS, committed_at=now - timedelta(hours=3))
+    Tick.objects.create(name=lost_runs.NAME, committed_at=now - timedelta(hours=3))
 
     duties.tick(now)
 
@@ -111,7 +113,7 @@ def test_one_duty_that_fails_does_not_keep_the_others_from_running(cast, now, mo
     with pytest.raises(RuntimeError, match="broken"):
         duties.tick(now)
 
-    assert Tick.objects.filter(name=lost_runs.PASS).exists()
+    assert Tick.objects.filter(name=lost_runs.NAME).exists()
 
 
 def test_the_scheduler_leaves_a_mark(cast):
@@ -142,7 +144,12 @@ def test_a_pass_that_another_host_holds_is_left_alone(cast, now):
 def test_old_results_of_the_scheduler_are_pruned(cast, now):
     from django_q.models import Task
 
-    for name, success, days in [("new", True, 0), ("old", True, 2), ("failed", False, 2), ("old failure", False, 20)]:
+    for name, success, days in [
+        ("new", True, 0),
+        ("old", True, 2),
+        ("failed", False, 2),
+        ("old failure", False, 20),
+    ]:
         moment = now - timedelta(days=days)
         Task.objects.create(id=name, name=name, func="f", started=moment, stopped=moment, success=success)
 

@@ -46,16 +46,29 @@ def run(cast, issue):
     [
         pytest.param(OK, Result(), ("succeeded", None, "completed"), id="H-95 exit 0"),
         pytest.param(
-            OK, Result(error_message="it said no"), ("failed", "adapter_failed", "adapter_failed"), id="A-5 message fails"
+            OK,
+            Result(error_message="it said no"),
+            ("failed", "adapter_failed", "adapter_failed"),
+            id="A-5 message fails",
         ),
         pytest.param(
-            Remains(exit_code=3), Result(error_message="x"), ("failed", "adapter_failed", "adapter_failed"), id="H-95 exit 3"
+            Remains(exit_code=3),
+            Result(error_message="x"),
+            ("failed", "adapter_failed", "adapter_failed"),
+            id="H-95 exit 3",
         ),
         pytest.param(
-            Remains(signal="SIGKILL"), Result(), ("failed", "adapter_failed", "adapter_failed"), id="HW-5 signal is no success"
+            Remains(signal="SIGKILL"),
+            Result(),
+            ("failed", "adapter_failed", "adapter_failed"),
+            id="HW-5 signal is no success",
         ),
-        pytest.param(Remains(), Result(), ("failed", "adapter_failed", "adapter_failed"), id="unknown is no success"),
-        pytest.param(Remains(timed_out=True), Result(), ("timed_out", "timeout", "timeout"), id="H-95 timed out"),
+        pytest.param(
+            Remains(), Result(), ("failed", "adapter_failed", "adapter_failed"), id="unknown is no success"
+        ),
+        pytest.param(
+            Remains(timed_out=True), Result(), ("timed_out", "timeout", "timeout"), id="H-95 timed out"
+        ),
         pytest.param(
             Remains(exit_code=1),
             Result(error_message="x", error_code="max_turns_exhausted"),
@@ -155,7 +168,10 @@ def test_a_waiting_comment_becomes_the_next_run(cast, issue, run):  # HB-58, H-6
 
 @pytest.mark.parametrize(
     ("speaker", "reopened"),
-    [pytest.param("person", True, id="HB-60 a person reopens"), pytest.param("agent", False, id="HB-61 an agent does not")],
+    [
+        pytest.param("person", True, id="HB-60 a person reopens"),
+        pytest.param("agent", False, id="HB-61 an agent does not"),
+    ],
 )
 def test_a_waiting_comment_on_work_closed_meanwhile(cast, issue, run, speaker, reopened):
     actor = actors.for_user(cast.owner) if speaker == "person" else actors.for_agent(cast.peer)
@@ -192,7 +208,11 @@ def test_a_lost_program_is_started_once_more_with_everything(cast, issue, run): 
 
     run.refresh_from_db()
     retry = Run.objects.get(retry_of_run=run)
-    assert (run.status, run.error_code, run.result_json["stopReason"]) == ("failed", "process_lost", "process_lost")
+    assert (run.status, run.error_code, run.result_json["stopReason"]) == (
+        "failed",
+        "process_lost",
+        "process_lost",
+    )
     assert (run.followup_mechanism, run.followup_attempt) == ("process_loss_retry", 1)
     assert (retry.status, retry.issue_id, retry.task_key) == ("queued", issue.pk, run.task_key)
     assert (retry.session_id_before, retry.process_loss_retry_count) == ("s-7", 1)
@@ -238,7 +258,11 @@ def test_a_running_run_is_cancelled_when_its_program_is_gone(cast, issue, run): 
     finish(run, remains=Remains(signal="SIGTERM"))
 
     run.refresh_from_db()
-    assert (run.status, run.error_code, run.result_json["stopReason"]) == ("cancelled", "cancelled", "cancelled")
+    assert (run.status, run.error_code, run.result_json["stopReason"]) == (
+        "cancelled",
+        "cancelled",
+        "cancelled",
+    )
     assert Run.objects.count() == 1, "a person's cancel is never tried again"
     assert run.followup_reason.startswith("A person cancelled")
 

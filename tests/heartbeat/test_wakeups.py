@@ -50,7 +50,9 @@ def test_wake_for_an_idle_issue_queues_a_run_with_its_context(engineer, issue):
     assert run.context_snapshot["wakeReason"] == "issue_assigned"
     assert outcome.request.status == "queued"
     issue.refresh_from_db()
-    assert issue.execution_run_id is None, "the lock is stamped when the run starts, not when it is queued (I-68)"
+    assert issue.execution_run_id is None, (
+        "the lock is stamped when the run starts, not when it is queued (I-68)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,9 @@ def test_every_refusal_leaves_a_row_with_the_true_reason(cast, engineer, issue, 
         case "company paused":
             type(cast.company).objects.filter(pk=cast.company.pk).update(status="paused")
         case "on demand off":
-            type(engineer).objects.filter(pk=engineer.pk).update(runtime_config={"heartbeat": {"wakeOnDemand": False}})
+            type(engineer).objects.filter(pk=engineer.pk).update(
+                runtime_config={"heartbeat": {"wakeOnDemand": False}}
+            )
         case "timer off":
             source = "timer"
         case "issue gone":
@@ -216,10 +220,13 @@ def test_a_wake_dies_with_the_change_that_caused_it(engineer, issue):
     class Undone(Exception):
         pass
 
-    with pytest.raises(Undone), transaction.atomic():
-        wake(engineer, issue=issue)
-        raise Undone
+    def change_that_is_undone():
+        with transaction.atomic():
+            wake(engineer, issue=issue)
+            raise Undone
 
+    with pytest.raises(Undone):
+        change_that_is_undone()
     assert not WakeupRequest.objects.exists()
 
 

@@ -24,9 +24,16 @@ def test_a_project_comes_with_its_first_workspace(cast):  # C-66, C-68
     assert made.status_code == 201
     body = made.json()
     (workspace,) = body["workspaces"]
-    assert (workspace["name"], workspace["isPrimary"], workspace["sourceType"]) == ("site", True, "local_path")
+    assert (workspace["name"], workspace["isPrimary"], workspace["sourceType"]) == (
+        "site",
+        True,
+        "local_path",
+    )
     assert body["primaryWorkspace"]["id"] == body["codebase"]["workspaceId"] == workspace["id"]
-    assert (body["codebase"]["effectiveLocalFolder"], body["codebase"]["origin"]) == ("/srv/site", "local_folder")
+    assert (body["codebase"]["effectiveLocalFolder"], body["codebase"]["origin"]) == (
+        "/srv/site",
+        "local_folder",
+    )
     assert Activity.objects.get(action="project.workspace_created").details["cwd"] == "/srv/site"
 
 
@@ -46,7 +53,9 @@ def test_there_is_always_exactly_one_primary(cast, path):  # C-66
     assert [row["id"] for row in cast.as_owner.get(path).json()] == [second["id"], first["id"]]
 
     cast.as_owner.patch(f"{path}/{second['id']}", {"isPrimary": False})
-    assert ProjectWorkspace.objects.get(is_primary=True).name == "b", "it stays so until another takes its place"
+    assert ProjectWorkspace.objects.get(is_primary=True).name == "b", (
+        "it stays so until another takes its place"
+    )
     cast.as_owner.patch(f"{path}/{first['id']}", {"isPrimary": True})
     assert str(ProjectWorkspace.objects.get(is_primary=True).pk) == first["id"]
 
@@ -58,9 +67,13 @@ def test_there_is_always_exactly_one_primary(cast, path):  # C-66
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
-        pytest.param({"name": "x"}, 400, "Workspace requires at least one of cwd or repoUrl.", id="C-66 no place"),
+        pytest.param(
+            {"name": "x"}, 400, "Workspace requires at least one of cwd or repoUrl.", id="C-66 no place"
+        ),
         pytest.param({"sourceType": "remote_managed"}, 400, "A remote workspace requires", id="C-66 remote"),
-        pytest.param({"cwd": "/a", "runtimeConfig": {"x": 1}}, 400, "Validation error", id="C-6 strict runtimeConfig"),
+        pytest.param(
+            {"cwd": "/a", "runtimeConfig": {"x": 1}}, 400, "Validation error", id="C-6 strict runtimeConfig"
+        ),
         pytest.param({"cwd": "/a", "visibility": "loud"}, 400, "Validation error", id="C-5 enum"),
     ],
 )

@@ -19,13 +19,26 @@ from workspaces.shapes import ProjectWorkspaceOut
 class WorkspacesView(ProjectView):
     """`/projects/:id/workspaces`."""
 
-    @operation("List a project's workspaces, the primary one first [C-67]", answers=ProjectWorkspaceOut, many=True, query=[COMPANY_QUERY])
+    @operation(
+        "List a project's workspaces, the primary one first [C-67]",
+        answers=ProjectWorkspaceOut,
+        many=True,
+        query=[COMPANY_QUERY],
+    )
     def get(self, request: Request, project_ref: str) -> Response:
         """Answer every workspace of the project."""
         project = self.find_project(project_ref)
-        return Response([shapes.render(row) for row in project_workspaces.of_projects([project.pk])[project.pk]])
+        return Response(
+            [shapes.render(row) for row in project_workspaces.of_projects([project.pk])[project.pk]]
+        )
 
-    @operation("Add a workspace to a project [C-67]", reads=ProjectWorkspaceIn, answers=ProjectWorkspaceOut, status=201, query=[COMPANY_QUERY])
+    @operation(
+        "Add a workspace to a project [C-67]",
+        reads=ProjectWorkspaceIn,
+        answers=ProjectWorkspaceOut,
+        status=201,
+        query=[COMPANY_QUERY],
+    )
     def post(self, request: Request, project_ref: str) -> Response:
         """Add one and answer it."""
         project = self.find_project(project_ref)
@@ -37,19 +50,30 @@ class WorkspacesView(ProjectView):
 class WorkspaceView(ProjectView):
     """`/projects/:id/workspaces/:wid`."""
 
-    @operation("Change a workspace [C-67]", reads=ProjectWorkspaceIn, answers=ProjectWorkspaceOut, query=[COMPANY_QUERY])
+    @operation(
+        "Change a workspace [C-67]",
+        reads=ProjectWorkspaceIn,
+        answers=ProjectWorkspaceOut,
+        query=[COMPANY_QUERY],
+    )
     def patch(self, request: Request, project_ref: str, workspace_id: str) -> Response:
         """Change what was sent and answer the row."""
         workspace = self._find(self.find_project(project_ref), workspace_id)
         fields = ProjectWorkspaceIn.read(request.data, partial=True)
-        changed = project_workspaces.update(workspace=workspace, fields=fields, actor=self.actor, now=self.now)
+        changed = project_workspaces.update(
+            workspace=workspace, fields=fields, actor=self.actor, now=self.now
+        )
         return Response(shapes.render(changed))
 
-    @operation("Forget a workspace; its folder stays [C-67]", answers=ProjectWorkspaceOut, query=[COMPANY_QUERY])
+    @operation(
+        "Forget a workspace; its folder stays [C-67]", answers=ProjectWorkspaceOut, query=[COMPANY_QUERY]
+    )
     def delete(self, request: Request, project_ref: str, workspace_id: str) -> Response:
         """Forget it and answer what it was."""
         workspace = self._find(self.find_project(project_ref), workspace_id)
-        return Response(shapes.render(project_workspaces.delete(workspace=workspace, actor=self.actor, now=self.now)))
+        return Response(
+            shapes.render(project_workspaces.delete(workspace=workspace, actor=self.actor, now=self.now))
+        )
 
     def _find(self, project: Project, reference: str) -> ProjectWorkspace:
         row_id = naming.as_uuid(reference)

@@ -17,7 +17,9 @@ class Activity(Row):
     entity_type = models.CharField(max_length=48)
     entity_id = models.TextField()
     agent = models.ForeignKey("companies.Agent", on_delete=models.SET_NULL, null=True, blank=True)
-    run = models.ForeignKey("heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="activity")
+    run = models.ForeignKey(
+        "heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="activity"
+    )
     details = models.JSONField(null=True, blank=True)
 
     class Meta:

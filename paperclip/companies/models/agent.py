@@ -22,7 +22,9 @@ class Agent(ChangingRow):
     status = models.CharField(max_length=20, choices=AgentStatus.choices, default=AgentStatus.IDLE)
     pause_reason = models.CharField(max_length=16, choices=PauseReason.choices, null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
-    reports_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="reports")
+    reports_to = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="reports"
+    )
     adapter_type = models.CharField(max_length=64, default="process")
     adapter_config = models.JSONField(default=dict, blank=True)
     runtime_config = models.JSONField(default=dict, blank=True)
@@ -36,7 +38,8 @@ class Agent(ChangingRow):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=AgentStatus.values), name="agent_status_known"),
             models.CheckConstraint(
-                condition=Q(reports_to__isnull=True) | ~Q(reports_to=F("id")), name="agent_not_its_own_manager"
+                condition=Q(reports_to__isnull=True) | ~Q(reports_to=F("id")),
+                name="agent_not_its_own_manager",
             ),
         ]
         indexes = [
@@ -80,8 +83,12 @@ class AgentConfigRevision(Row):
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="config_revisions")
-    created_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     source = models.CharField(max_length=32, choices=RevisionSource.choices, default=RevisionSource.PATCH)
     rolled_back_from_revision = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
     changed_keys = models.JSONField(default=list)

@@ -66,7 +66,8 @@ class Grant(ChangingRow):
         db_table = "principal_permission_grants"
         constraints = [
             models.UniqueConstraint(
-                fields=["company", "principal_type", "principal_id", "permission_key"], name="grant_one_per_key"
+                fields=["company", "principal_type", "principal_id", "permission_key"],
+                name="grant_one_per_key",
             )
         ]
 

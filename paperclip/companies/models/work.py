@@ -18,13 +18,19 @@ class Goal(ChangingRow):
     description = models.TextField(null=True, blank=True)
     level = models.CharField(max_length=16, choices=GoalLevel.choices, default=GoalLevel.TASK)
     status = models.CharField(max_length=16, choices=GoalStatus.choices, default=GoalStatus.PLANNED)
-    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
-    owner_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="goals")
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
+    )
+    owner_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="goals"
+    )
 
     class Meta:
         db_table = "goals"
         constraints = [
-            models.CheckConstraint(condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="goal_not_its_own_parent")
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="goal_not_its_own_parent"
+            )
         ]
         indexes = [models.Index(fields=["company", "level", "status", "created_at"], name="goal_by_level")]
 
@@ -41,7 +47,9 @@ class Project(ChangingRow):
     status = models.CharField(max_length=16, choices=ProjectStatus.choices, default=ProjectStatus.BACKLOG)
     target_date = models.DateField(null=True, blank=True)
     goals = models.ManyToManyField(Goal, through="ProjectGoal", related_name="projects")
-    lead_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="led_projects")
+    lead_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="led_projects"
+    )
     color = models.CharField(max_length=32, null=True, blank=True)
     env = models.JSONField(null=True, blank=True)
     pause_reason = models.CharField(max_length=16, choices=PauseReason.choices, null=True, blank=True)

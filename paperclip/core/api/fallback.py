@@ -44,7 +44,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if isinstance(error, OperationalError | InterfaceError):
         return _answer(request, 503, DATABASE_DOWN, DATABASE_DOWN + ".")
-    return _answer(request, 500, "Internal server error", "Something failed that should not have. The log says more.")
+    return _answer(
+        request, 500, "Internal server error", "Something failed that should not have. The log says more."
+    )
 
 
 def _answer(request: HttpRequest, status: int, error: str, sentence: str) -> HttpResponse:

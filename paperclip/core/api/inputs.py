@@ -68,14 +68,18 @@ def _issues(field: Any, errors: Any, value: Any, path: list[str | int]) -> Itera
             yield from _inner_issues(field, key, inner, value, path)
         return
     for index, error in enumerate(errors):
-        if isinstance(error, Mapping):  # a list of objects: one mapping per item, empty where the item is fine
+        if isinstance(
+            error, Mapping
+        ):  # a list of objects: one mapping per item, empty where the item is fine
             item = value[index] if isinstance(value, list) and index < len(value) else None
             yield from _issues(field.child, error, item, [*path, index])
         else:
             yield _issue(field, error, value, path)
 
 
-def _inner_issues(field: Any, key: Any, inner: Any, value: Any, path: list[str | int]) -> Iterator[dict[str, Any]]:
+def _inner_issues(
+    field: Any, key: Any, inner: Any, value: Any, path: list[str | int]
+) -> Iterator[dict[str, Any]]:
     if key == "" or key == "non_field_errors":
         if inner and getattr(inner[0], "code", "") == "unrecognized_keys":
             keys = [str(name) for name in inner]
@@ -112,11 +116,22 @@ def _issue(field: Any, error: Any, value: Any, path: list[str | int]) -> dict[st
         case "invalid_choice":
             options = list(field.choices)
             message = f"Invalid enum value. Expected {' | '.join(repr(option) for option in options)}"
-            return {"code": "invalid_enum_value", "options": options, "received": value, "path": path, "message": message}
+            return {
+                "code": "invalid_enum_value",
+                "options": options,
+                "received": value,
+                "path": path,
+                "message": message,
+            }
         case "invalid" | "not_a_dict" | "not_a_list":
             if isinstance(field, fields.Uuid | fields.Moment) and isinstance(value, str):
                 kind = "uuid" if isinstance(field, fields.Uuid) else "datetime"
-                return {"code": "invalid_string", "validation": kind, "path": path, "message": f"Invalid {kind}"}
+                return {
+                    "code": "invalid_string",
+                    "validation": kind,
+                    "path": path,
+                    "message": f"Invalid {kind}",
+                }
             if _expected(field) != _received(value):
                 return _type_issue(path, _expected(field), value)
     return {"code": "custom", "path": path, "message": str(error)}
@@ -125,14 +140,28 @@ def _issue(field: Any, error: Any, value: Any, path: list[str | int]) -> dict[st
 def _type_issue(path: list[str | int], expected: str, value: Any) -> dict[str, Any]:
     received = _received(value)
     message = "Required" if received == "undefined" else f"Expected {expected}, received {received}"
-    return {"code": "invalid_type", "expected": expected, "received": received, "path": path, "message": message}
+    return {
+        "code": "invalid_type",
+        "expected": expected,
+        "received": received,
+        "path": path,
+        "message": message,
+    }
 
 
 def _size_issue(
     code: str, bound: str, size: Any, field: Any, message: str, path: list[str | int]
 ) -> dict[str, Any]:
     kind = _expected(field)
-    return {"code": code, bound: size, "type": kind, "inclusive": True, "exact": False, "path": path, "message": message}
+    return {
+        "code": code,
+        bound: size,
+        "type": kind,
+        "inclusive": True,
+        "exact": False,
+        "path": path,
+        "message": message,
+    }
 
 
 def _expected(field: Any) -> str:

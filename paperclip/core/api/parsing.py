@@ -9,8 +9,8 @@ import orjson
 from django.conf import settings
 from rest_framework.parsers import BaseParser
 
-from paperclip.core.errors import BadRequest, TooLarge
 from paperclip.core.api.rendering import JSON_TYPE
+from paperclip.core.errors import BadRequest, TooLarge
 
 MAX_DEPTH = 64
 

@@ -19,7 +19,9 @@ class ErrorBody(Output):
     """What every refusal looks like (C-4)."""
 
     error = serializers.CharField()
-    details = serializers.JSONField(required=False, help_text="Machine-readable parts; an array of faults on 400.")
+    details = serializers.JSONField(
+        required=False, help_text="Machine-readable parts; an array of faults on 400."
+    )
 
 
 class Ok(Output):
@@ -47,7 +49,13 @@ class Schema(AutoSchema):
         """Return the resource an operation belongs to."""
         words = [word for word in self.path.split("/") if word and not word.startswith("{")]
         words = [word for word in words if word != "api"]
-        return ["companies" if words == ["companies"] else words[1] if words[0] == "companies" and words[1:] else words[0]]
+        return [
+            "companies"
+            if words == ["companies"]
+            else words[1]
+            if words[0] == "companies" and words[1:]
+            else words[0]
+        ]
 
 
 def operation(
@@ -67,7 +75,9 @@ def operation(
     schema of the success body (a list of it when `many`); `status` its code; `also` further success codes.
     """
     body = answers(many=True) if many else answers
-    responses: dict[Any, Any] = {(status, media_type): body if body is not None else OpenApiResponse(description="Done.")}
+    responses: dict[Any, Any] = {
+        (status, media_type): body if body is not None else OpenApiResponse(description="Done.")
+    }
     for code, schema in (also or {}).items():
         responses[(code, "application/json")] = schema
     for code, meaning in _REFUSALS.items():
@@ -75,6 +85,8 @@ def operation(
     return extend_schema(summary=summary, request=reads, responses=responses, parameters=list(query))
 
 
-def query(name: str, kind: type = str, text: str = "", *, enum: Sequence[str] | None = None) -> OpenApiParameter:
+def query(
+    name: str, kind: type = str, text: str = "", *, enum: Sequence[str] | None = None
+) -> OpenApiParameter:
     """Return the description of one query parameter."""
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=text, enum=enum)

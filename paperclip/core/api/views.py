@@ -42,13 +42,15 @@ class ApiView(APIView):
         return super().initialize_request(request, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, OperationalError) and self._attempt < _TRIES:
-            if getattr(exc.__cause__, "sqlstate", None) in _TRY_AGAIN:
-                raise _TryAgain from exc
+        undone = isinstance(exc, OperationalError) and getattr(exc.__cause__, "sqlstate", None) in _TRY_AGAIN
+        if undone and self._attempt < _TRIES:
+            raise _TryAgain from exc
         return super().handle_exception(exc)
 
 
-def whole_number(request: Request, name: str, *, default: int, least: int, most: int, strict: bool = False) -> int:
+def whole_number(
+    request: Request, name: str, *, default: int, least: int, most: int, strict: bool = False
+) -> int:
     """Return a whole number from the query, clamped to `least`..`most`; `default` when absent.
 
     Anything else counts as absent, or raises BadRequest when `strict`.

@@ -26,7 +26,12 @@ def run(cast, issue):
         issue=issue,
         stdout_excerpt="out",
         result_json={"summary": "s" * 600, "stdout": "long", "costUsd": 0.5},
-        context_snapshot={"issueId": str(issue.pk), "wakeReason": "issue_assigned", "apiKey": "k" * 20, "more": 1},
+        context_snapshot={
+            "issueId": str(issue.pk),
+            "wakeReason": "issue_assigned",
+            "apiKey": "k" * 20,
+            "more": 1,
+        },
     )
 
 
@@ -120,7 +125,9 @@ def test_live_runs_leave_out_scheduled_ones_and_are_filled_up(cast, run):  # H-1
 
 def test_events_follow_a_cursor(cast, run):  # H-174
     for number in range(3):
-        events.append(run, f"step {number}", now=clock.now(), payload={"token": "x", "apiKey": "secret-value"})
+        events.append(
+            run, f"step {number}", now=clock.now(), payload={"token": "x", "apiKey": "secret-value"}
+        )
     rows = cast.as_owner.get(f"/api/heartbeat-runs/{run.pk}/events?afterSeq=1&limit=1").json()
     assert [(row["seq"], row["message"]) for row in rows] == [(2, "step 1")]
     assert rows[0]["payload"]["apiKey"] == "***REDACTED***"
@@ -197,7 +204,10 @@ def test_the_ledger_of_an_issue(cast, run, issue):  # H-178, H-179
 
 @pytest.mark.parametrize(
     ("lock", "expected"),
-    [pytest.param("own", "run", id="H-181 the lock's run"), pytest.param(None, "run", id="HB-84 the assignee's run")],
+    [
+        pytest.param("own", "run", id="H-181 the lock's run"),
+        pytest.param(None, "run", id="HB-84 the assignee's run"),
+    ],
 )
 def test_the_active_run_of_an_issue(cast, run, issue, lock, expected):
     type(issue).objects.filter(pk=issue.pk).update(execution_run=run if lock else None)
@@ -220,7 +230,9 @@ def test_query_counts_do_not_grow(cast, django_assert_num_queries):
             assert cast.as_owner.get(path).status_code == 200
         return len(seen)
 
-    paths = [f"/api/companies/{cast.company.pk}/{tail}" for tail in ("heartbeat-runs", "live-runs?minCount=50")]
+    paths = [
+        f"/api/companies/{cast.company.pk}/{tail}" for tail in ("heartbeat-runs", "live-runs?minCount=50")
+    ]
     cast.as_owner.get(paths[0])
     factories.run(cast.engineer, status="succeeded")
     few = [queries(path) for path in paths]

@@ -19,9 +19,15 @@ def session(agent, key, **fields):
 
 
 def test_the_state_shows_the_latest_session_without_secrets(cast):  # H-16, H-165
-    session(cast.engineer, "a", session_display_id="s-1", session_params_json={"sessionId": "s-1", "apiKey": "k"})
+    session(
+        cast.engineer, "a", session_display_id="s-1", session_params_json={"sessionId": "s-1", "apiKey": "k"}
+    )
     body = cast.as_owner.get(f"/api/agents/{cast.engineer.pk}/runtime-state").json()
-    assert (body["agentId"], body["sessionDisplayId"], body["totalCostCents"]) == (str(cast.engineer.pk), "s-1", 0)
+    assert (body["agentId"], body["sessionDisplayId"], body["totalCostCents"]) == (
+        str(cast.engineer.pk),
+        "s-1",
+        0,
+    )
     assert body["sessionParamsJson"] == {"sessionId": "s-1", "apiKey": "***REDACTED***"}
 
 
@@ -71,6 +77,10 @@ def test_the_timers_of_the_instance(cast):  # H-184
         runtime_config={"heartbeat": {"enabled": True, "intervalSec": 60}}
     )
     rows = cast.as_owner.get("/api/instance/scheduler-heartbeats").json()
-    assert (rows[0]["agentName"], rows[0]["schedulerActive"], rows[0]["intervalSec"]) == ("Engineer", True, 60)
+    assert (rows[0]["agentName"], rows[0]["schedulerActive"], rows[0]["intervalSec"]) == (
+        "Engineer",
+        True,
+        60,
+    )
     assert len(rows) == 4
     assert cast.as_operator.get("/api/instance/scheduler-heartbeats").status_code == 403

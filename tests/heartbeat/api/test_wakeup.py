@@ -35,7 +35,9 @@ def test_the_board_wakes_an_agent_and_gets_the_run_itself(cast):  # K-50, H-162,
         pytest.param("self", 202, None, id="C-28 the agent itself"),
         pytest.param("peer", 403, "Agent can only invoke itself", id="C-60 another agent"),
         pytest.param("ceo", 403, "Agent can only invoke itself", id="C-28 not even the CEO"),
-        pytest.param("operator", 403, "Missing permission: agents:create", id="B-31 member without the grant"),
+        pytest.param(
+            "operator", 403, "Missing permission: agents:create", id="B-31 member without the grant"
+        ),
         pytest.param("viewer", 403, "Viewer access is read-only", id="B-22 viewer"),
         pytest.param("foreign", 404, "Agent not found", id="B-15 foreign agent learns nothing"),
         pytest.param("outsider", 404, "Agent not found", id="outsider learns nothing"),
@@ -77,7 +79,11 @@ def test_a_skip_says_which_check_was_in_the_way(cast):  # H-163, HW-23
 
     body = cast.as_owner.post(path(cast.engineer), {"payload": {"issueId": str(issue.pk)}}).json()
 
-    assert (body["status"], body["reason"], body["gate"]) == ("skipped", "wakeup_skipped", "issue_dependencies_blocked")
+    assert (body["status"], body["reason"], body["gate"]) == (
+        "skipped",
+        "wakeup_skipped",
+        "issue_dependencies_blocked",
+    )
     assert body["issueId"] == str(issue.pk)
 
 
@@ -118,7 +124,9 @@ def test_bad_input_names_its_field(cast, body, field):  # C-5
     "body",
     [
         pytest.param(None, id="K-54 empty object"),
-        pytest.param({"reason": "r", "payload": {"taskKey": "x"}, "forceFreshSession": True}, id="HB-85 fields"),
+        pytest.param(
+            {"reason": "r", "payload": {"taskKey": "x"}, "forceFreshSession": True}, id="HB-85 fields"
+        ),
         pytest.param({"reason": 5, "payload": "x"}, id="H-164 wrong types are passed over"),
     ],
 )

@@ -29,12 +29,20 @@ def agent(company, code: str | None = None, **config) -> Agent:
 
 
 def ended(run: Run, *, seconds: float = 15) -> Run:
-    wait_for(lambda: lifecycle.is_over(Run.objects.values_list("status", flat=True).get(pk=run.pk)), seconds=seconds, what="the run to end")
+    wait_for(
+        lambda: lifecycle.is_over(Run.objects.values_list("status", flat=True).get(pk=run.pk)),
+        seconds=seconds,
+        what="the run to end",
+    )
     return Run.objects.get(pk=run.pk)
 
 
 def started(run: Run) -> Run:
-    wait_for(lambda: Run.objects.filter(pk=run.pk, process_pid__isnull=False).exists(), seconds=10, what="the program to start")
+    wait_for(
+        lambda: Run.objects.filter(pk=run.pk, process_pid__isnull=False).exists(),
+        seconds=10,
+        what="the program to start",
+    )
     return Run.objects.get(pk=run.pk)
 
 
@@ -42,17 +50,53 @@ def test_programs_and_their_faults(product, tmp_path):
     company = factories.company()
     plain = tmp_path / "plain.txt"
     plain.write_text("not a program")
-    term_ignoring = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)"
+    ignore = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    term_ignoring = ignore + "print('up', flush=True)\ntime.sleep(60)"
     table = {
         "fine": (agent(company, "print('hello')"), "succeeded", None, None),
-        "exit 3": (agent(company, "import sys; print('no luck', file=sys.stderr); sys.exit(3)"), "failed", "adapter_failed", "exited with code 3: no luck"),
-        "killed": (agent(company, "import os; os.kill(os.getpid(), 9)"), "failed", "adapter_failed", "was killed by SIGKILL"),
-        "slow": (agent(company, term_ignoring, timeoutSec=1, graceSec=1), "timed_out", "timeout", "Timed out after 1s"),
-        "missing command": (agent(company, command="no-such-program"), "failed", "command_not_found", "no-such-program"),
-        "not executable": (agent(company, command=str(plain)), "failed", "command_not_executable", "plain.txt"),
-        "missing folder": (agent(company, "print()", cwd=str(tmp_path / "gone")), "failed", "cwd_missing", "gone"),
+        "exit 3": (
+            agent(company, "import sys; print('no luck', file=sys.stderr); sys.exit(3)"),
+            "failed",
+            "adapter_failed",
+            "exited with code 3: no luck",
+        ),
+        "killed": (
+            agent(company, "import os; os.kill(os.getpid(), 9)"),
+            "failed",
+            "adapter_failed",
+            "was killed by SIGKILL",
+        ),
+        "slow": (
+            agent(company, term_ignoring, timeoutSec=1, graceSec=1),
+            "timed_out",
+            "timeout",
+            "Timed out after 1s",
+        ),
+        "missing command": (
+            agent(company, command="no-such-program"),
+            "failed",
+            "command_not_found",
+            "no-such-program",
+        ),
+        "not executable": (
+            agent(company, command=str(plain)),
+            "failed",
+            "command_not_executable",
+            "plain.txt",
+        ),
+        "missing folder": (
+            agent(company, "print()", cwd=str(tmp_path / "gone")),
+            "failed",
+            "cwd_missing",
+            "gone",
+        ),
         "no command": (agent(company), "failed", "adapter_config_invalid", "no `command`"),
-        "unknown adapter": (factories.agent(company, adapter_type="pi_local"), "failed", "adapter_unknown", "pi_local"),
+        "unknown adapter": (
+            factories.agent(company, adapter_type="pi_local"),
+            "failed",
+            "adapter_unknown",
+            "pi_local",
+        ),
     }
     runs = {name: wake(who, reason="manual", source="on_demand").run for name, (who, *_) in table.items()}
     product.start("runner")
@@ -72,7 +116,10 @@ def test_programs_and_their_faults(product, tmp_path):
 def test_a_program_gets_its_variables_and_no_key_to_the_house(product, tmp_path):
     company = factories.company()
     target = tmp_path / "env"
-    who = agent(company, f"import os; open({str(target)!r}, 'w').write('\\0'.join(f'{{k}}={{v}}' for k, v in os.environ.items()))")
+    who = agent(
+        company,
+        f"import os; open({str(target)!r}, 'w').write('\\0'.join(f'{{k}}={{v}}' for k, v in os.environ.items()))",
+    )
     who.adapter_config["env"] = {"MY_SETTING": {"type": "plain", "value": "forty-two"}}
     who.save()
     issue = factories.issue(company, assignee_agent=who, title="Look around")
@@ -160,7 +207,9 @@ def test_a_run_whose_shim_is_killed_is_tried_once_more(product, tmp_path):
     assert (lost.error_code, lost.followup_mechanism) == ("process_lost", "process_loss_retry")
     retry = ended(Run.objects.get(retry_of_run=run))
     assert retry.status == "succeeded"
-    assert not _alive(int(marker.read_text())), "what the shim left behind is killed before anything new starts"
+    assert not _alive(int(marker.read_text())), (
+        "what the shim left behind is killed before anything new starts"
+    )
     assert Issue.objects.get(pk=issue.pk).checkout_run_id == retry.pk
 
 
@@ -180,7 +229,9 @@ def test_capacity_bounds_what_runs_at_once(product):
 
 def test_a_second_runner_on_a_home_is_refused_and_a_stop_says_so(product):
     first = product.start("runner")
-    wait_for(lambda: Runner.objects.filter(state="active").exists(), seconds=10, what="the runner to register")
+    wait_for(
+        lambda: Runner.objects.filter(state="active").exists(), seconds=10, what="the runner to register"
+    )
     second = product.start("runner")
     assert second.wait(timeout=10) == 1
     assert "Another runner already works" in product.logs[-1].read_text()
@@ -193,7 +244,9 @@ def _first_line(product, run: Run) -> str:
     from heartbeat.runner.rundir import RunDir
 
     directory = RunDir.open(product.home / "runs", str(run.pk))
-    return wait_for(lambda: directory.tail_excerpt("stdout"), seconds=10, what="the first line").splitlines()[0]
+    return wait_for(lambda: directory.tail_excerpt("stdout"), seconds=10, what="the first line").splitlines()[
+        0
+    ]
 
 
 def _alive(pid: int) -> bool:

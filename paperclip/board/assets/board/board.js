@@ -75,7 +75,8 @@
       return;
     }
     const html = parsed(xhr.responseText);
-    if (shown.get(part) === html) event.detail.shouldSwap = false;
+    const isLast = xhr.status === 286; // htmx stops asking only when it may put the answer in place
+    if (shown.get(part) === html && !isLast) event.detail.shouldSwap = false;
     shown.set(part, html);
   });
 
