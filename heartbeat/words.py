@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count
+from django.db.models.fields.json import KeyTextTransform
 
 from heartbeat.choices import MAX_SCHEDULED_RETRIES, RUN_LIVE, Mechanism, RunStatus
 from heartbeat.models import Run
@@ -18,15 +19,20 @@ from paperclip.core.templatetags.board import distance
 
 # What a run's entries in the activity log amount to: one, many. In the order in which they are told.
 _DEEDS: dict[str, tuple[str, str]] = {
+    "done": ("issue done", "{} issues done"),
+    "in_review": ("sent to review", "{} sent to review"),
+    "blocked": ("issue blocked", "{} issues blocked"),
+    "cancelled": ("issue cancelled", "{} issues cancelled"),
     "issue.created": ("1 issue created", "{} issues created"),
-    "issue.comment_added": ("1 comment", "{} comments"),
-    "issue.document_created": ("1 document written", "{} documents written"),
+    "issue.document_created": ("1 document", "{} documents"),
     "issue.document_updated": ("1 document revised", "{} documents revised"),
-    "issue.updated": ("issue updated", "{} updates"),
-    "issue.released": ("released", "{} released"),
+    "issue.comment_added": ("1 comment", "{} comments"),
     "agent.created": ("1 agent hired", "{} agents hired"),
     "approval.created": ("1 approval asked for", "{} approvals asked for"),
+    "issue.released": ("released", "{} released"),
+    "issue.updated": ("issue updated", "{} updates"),
 }
+_ALSO_CALLED = {"issue.child_created": "issue.created"}
 _TOLD_AT_MOST = 3
 
 _WAKE_REASONS: dict[str, str] = {
@@ -126,19 +132,32 @@ def _outcome(run: Run, deeds: str) -> str:
 def _deeds(run_ids: Sequence[UUID]) -> dict[UUID, str]:
     if not run_ids:
         return {}
-    rows = Activity.objects.filter(run_id__in=run_ids, action__in=_DEEDS).order_by()
-    counted: dict[UUID, dict[str, int]] = defaultdict(dict)
-    for run_id, action, number in rows.values_list("run_id", "action").annotate(number=Count("id")):
-        counted[run_id][action] = number
-    return {run_id: ", ".join(_told(actions)[:_TOLD_AT_MOST]) for run_id, actions in counted.items()}
+    rows = Activity.objects.filter(run_id__in=run_ids, action__in=[*_DEEDS, *_ALSO_CALLED]).order_by()
+    rows = rows.annotate(status=KeyTextTransform("status", "details"))
+    counted: dict[UUID, Counter[str]] = defaultdict(Counter)
+    for run_id, action, status, number in rows.values_list("run_id", "action", "status").annotate(
+        Count("id")
+    ):
+        if run_id is not None:
+            counted[run_id][_deed(action, status)] += number
+    return {run_id: ", ".join(_told(deeds)[:_TOLD_AT_MOST]) for run_id, deeds in counted.items()}
 
 
-def _told(actions: dict[str, int]) -> list[str]:
-    return [
-        one if actions[action] == 1 else many.format(actions[action])
-        for action, (one, many) in _DEEDS.items()
-        if action in actions
+def _deed(action: str, status: str | None) -> str:
+    """An update that moved an issue is told by where it moved it."""
+    if action == "issue.updated" and status in _DEEDS:
+        return str(status)
+    return _ALSO_CALLED.get(action, action)
+
+
+def _told(deeds: Counter[str]) -> list[str]:
+    """Say the deeds in order; plain updates are told only when there is nothing else to tell."""
+    told = [
+        one if deeds[deed] == 1 else many.format(deeds[deed])
+        for deed, (one, many) in _DEEDS.items()
+        if deeds[deed]
     ]
+    return told[:-1] if len(told) > 1 and deeds["issue.updated"] else told
 
 
 def _joined(first: str, second: str) -> str:

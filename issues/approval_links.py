@@ -8,9 +8,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from issues import checkout, locks, trail
 from issues.models import ApprovalLink, Issue
 from paperclip.companies.actors import Actor
-from paperclip.core.errors import NotFound, Unprocessable
+from paperclip.companies.choices import AgentRole
+from paperclip.core.errors import Forbidden, NotFound, Unprocessable
 from paperclip.governance.models import Approval
 
 
@@ -40,3 +42,48 @@ def link(*, approval: Approval, issue_ids: Sequence[UUID], actor: Actor, now: da
             ],
             ignore_conflicts=True,
         )
+
+
+def require_may_link(actor: Actor) -> None:
+    """Raise Forbidden unless the board, a CEO or an agent that may hire asks (I-140)."""
+    agent = actor.agent
+    if agent is not None and agent.role != AgentRole.CEO and not agent.can_create_agents:
+        raise Forbidden("Missing permission to link approvals")
+
+
+def add(*, issue_id: UUID, approval_id: UUID, actor: Actor, now: datetime) -> None:
+    """Link one approval to an issue; a repeated link is ignored (I-140).
+
+    Raises NotFound, Unprocessable for an approval of another company, Forbidden, Unauthorized or Conflict.
+    """
+    with transaction.atomic():
+        issue = _writable(issue_id, actor, now)
+        approval = Approval.objects.filter(pk=approval_id, company_id__in=actor.company_ids).first()
+        if approval is None:
+            raise NotFound("Approval not found")
+        if approval.company_id != issue.company_id:
+            raise Unprocessable("Issue and approval must belong to same company")
+        link(approval=approval, issue_ids=[issue.pk], actor=actor, now=now)
+        trail.record(
+            issue, "issue.approval_linked", actor=actor, now=now, details={"approvalId": approval_id}
+        )
+        trail.touch(issue, now=now)
+
+
+def remove(*, issue_id: UUID, approval_id: UUID, actor: Actor, now: datetime) -> None:
+    """Take the link of an approval away; NotFound when there is none."""
+    with transaction.atomic():
+        issue = _writable(issue_id, actor, now)
+        removed, _ = ApprovalLink.objects.filter(issue=issue, approval_id=approval_id).delete()
+        if not removed:
+            raise NotFound("Approval not found")
+        details = {"approvalId": approval_id}
+        trail.record(issue, "issue.approval_unlinked", actor=actor, now=now, details=details)
+        trail.touch(issue, now=now)
+
+
+def _writable(issue_id: UUID, actor: Actor, now: datetime) -> Issue:
+    issue = locks.issue(issue_id)
+    checkout.require_ownership(issue=issue, actor=actor, now=now)
+    require_may_link(actor)
+    return issue

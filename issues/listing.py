@@ -61,6 +61,7 @@ class Filters:
     include_blocked_by: bool = False
     q: str = ""
     is_unassigned: bool = False
+    approval_id: UUID | None = None
 
 
 def company(company_id: UUID, filters: Filters, *, limit: int, offset: int = 0) -> list[dict[str, Any]]:
@@ -131,6 +132,8 @@ def _filtered(company_id: UUID, filters: Filters) -> QuerySet[Issue]:
         value = getattr(filters, column)
         if value is not None:
             rows = rows.filter(**{column: value})
+    if filters.approval_id is not None:
+        rows = rows.filter(approval_links__approval_id=filters.approval_id)
     if filters.is_unassigned:
         rows = rows.filter(assignee_agent_id__isnull=True)
     if filters.participant_agent_id is not None:
@@ -205,7 +208,9 @@ def _list_columns() -> list[Any]:
 def _rows(
     company_id: UUID, page: Iterable[Sequence[Any]], *, reader: UUID | None, include_blocked_by: bool
 ) -> list[dict[str, Any]]:
-    rows = [wire.issue(values) | _SPARE for values in page]
+    rows = [wire.issue(values) for values in page]
+    for row in rows:
+        row.update(_SPARE)
     ids = [row["id"] for row in rows]
     by_id = dict(zip(ids, rows, strict=True))
     for issue_id, labels in _labels(ids).items():

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from issues.api import activity, checkout, comments, documents, inbox, issues, labels, listing, search
+from issues.api import (
+    activity,
+    approvals,
+    checkout,
+    comments,
+    documents,
+    inbox,
+    issues,
+    labels,
+    listing,
+    search,
+)
 
 urlpatterns = [
     path("issues", listing.IssuesView.as_view()),
@@ -29,5 +40,8 @@ urlpatterns = [
     ),
     path("issues/<str:issue_id>/read", inbox.ReadView.as_view()),
     path("issues/<str:issue_id>/inbox-archive", inbox.InboxArchiveView.as_view()),
+    path("issues/<str:issue_id>/approvals", approvals.IssueApprovalsView.as_view()),
+    path("issues/<str:issue_id>/approvals/<str:approval_id>", approvals.IssueApprovalView.as_view()),
+    path("approvals/<str:approval_id>/issues", approvals.ApprovalIssuesView.as_view()),
     path("issues/<str:issue_id>/activity", activity.IssueActivityView.as_view()),
 ]

@@ -21,6 +21,7 @@ from paperclip.core.templatetags import board
 from paperclip.governance.choices import ApprovalStatus
 
 NOW = datetime(2026, 1, 31, 8, 15, tzinfo=UTC)
+PAP = markdown.Identifiers("PAP", lambda identifier: f"/to/{identifier}")
 CSS = Path(settings.BASE_DIR / "paperclip/board/assets/board/board.css").read_text()
 TEMPLATES = sorted(Path(settings.BASE_DIR / "templates").rglob("*.html"))
 SCRIPTS = sorted(Path(settings.BASE_DIR / "paperclip/board/assets").rglob("*.js"))
@@ -104,9 +105,24 @@ def test_markdown_shows_what_people_write():
         assert tag in html
 
 
-def test_markdown_rewrites_addresses_on_demand():
-    html = markdown.render("[x](/PAP/issues/PAP-1)", rewrite_link=lambda url: url.replace("/PAP/", "/admin/"))
-    assert 'href="/admin/issues/PAP-1"' in html
+@pytest.mark.parametrize("anchor", ["", "#comment-1", "#document-plan"])
+def test_addresses_of_the_interface_lead_to_the_board(anchor):
+    html = markdown.render(f"[x](/PAP/issues/PAP-1{anchor}) and [y](/PAP/agents/PAP-1)", PAP)
+    assert f'href="/to/PAP-1{anchor}"' in html
+    assert 'href="/PAP/agents/PAP-1"' in html
+
+
+@pytest.mark.parametrize(
+    ("text", "linked"),
+    [
+        ("See PAP-12, and PAP-3.", ["PAP-12", "PAP-3"]),
+        ("| a |\n|---|\n| PAP-4 |", ["PAP-4"]),
+        ("`PAP-12` and [PAP-13](https://x.example)", []),
+        ("XPAP-12 PAP-x PAP-12345678901 OTHER-12", []),
+    ],
+)
+def test_names_of_issues_become_links(text, linked):
+    assert re.findall(r'href="/to/([^"]*)"', markdown.render(text, PAP)) == linked
 
 
 def test_markdown_of_nothing_is_nothing():
@@ -237,7 +253,7 @@ def test_run_is_named_by_what_it_did(run, said):
 
 def test_run_is_named_by_the_marks_it_left(scene):
     run = Run.objects.filter(agent=scene.backend, status="succeeded", issue__isnull=False).get()
-    assert words.tell([run])[run.pk].what == "1 comment, issue updated"
+    assert words.tell([run])[run.pk].what == "issue done, 1 comment"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from heartbeat import duties
-from heartbeat.models import Tick, WakeupRequest
+from heartbeat.models import Run, Tick, WakeupRequest
+from issues import checkout
 from issues.models import Issue
 from paperclip.companies import actors
 from paperclip.companies.models import Activity
@@ -344,3 +345,41 @@ def test_a_batch_is_bounded_and_the_rest_comes_next(cast, now, monkeypatch):
         recipes.due_routine(cast, now)
     factories.agent(cast.company)
     assert [recipes.fire(now).triggered for _ in range(3)] == [3, 1, 0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twins_taken_at_the_same_moment_both_run():  # R-84, RW-11
+    from tests import cast as standing
+
+    routine = recipes.routine(standing.make(), concurrency_policy="always_enqueue")
+    issues = [recipes.start(routine).linked_issue for _ in range(6)]
+    runs = {run.issue_id: run for run in Run.objects.select_related("agent")}
+    gate, stamped = threading.Barrier(6), []
+
+    def take(issue):
+        try:
+            run = runs[issue.pk]
+            gate.wait()
+            stamped.append(
+                checkout.stamp_execution(issue_id=issue.pk, run_id=run.pk, agent=run.agent, now=clock.now())
+            )
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take, args=[issue]) for issue in issues]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert stamped == [True] * 6
+    marks = Issue.objects.filter(origin_id=str(routine.pk)).values_list("origin_fingerprint", flat=True)
+    assert len(set(marks)) == 6
+
+
+def test_a_company_goes_with_its_routines(cast, now):
+    recipes.due_routine(cast, now)
+    recipes.fire(now)
+    cast.company.delete()
+    assert not RoutineRun.objects.exists()
+    assert not Trigger.objects.exists()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -124,9 +125,13 @@ def short_id(value: Any) -> str:
 
 
 @register.filter(name="markdown")
-def markdown_filter(text: str | None) -> SafeString:
-    """Return Markdown as safe HTML."""
-    return markdown.render(text)
+def markdown_filter(text: str | None, prefix: str = "") -> SafeString:
+    """Return Markdown as safe HTML; with a company's `prefix`, the names of its issues become links."""
+    return markdown.render(text, markdown.Identifiers(prefix, _issue_url) if prefix else None)
+
+
+def _issue_url(identifier: str) -> str:
+    return reverse("admin:issues_issue_change", args=[identifier])
 
 
 @register.filter
