@@ -25,6 +25,7 @@ from paperclip.governance.models import Approval
 LOOK_BACK = timedelta(days=14)
 _OF_EACH_KIND = 20
 _LOOKED_AT = 100
+_FAILURES_LOOKED_AT = 500
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,15 @@ def _failed_runs(company_id: UUID, *, now: datetime) -> Iterator[Item]:
     later = Run.objects.filter(created_at__gt=OuterRef("created_at"))
     of_issue = Exists(later.filter(issue_id=OuterRef("issue_id")))
     of_agent = Exists(later.filter(agent_id=OuterRef("agent_id")))
-    rows = Run.objects.filter(
+    newest = Run.objects.filter(
         Q(followup_mechanism__isnull=True) | Q(followup_mechanism=Mechanism.NONE),
-        Q(issue__isnull=True) & ~of_agent | ~Q(issue__status__in=CLOSED) & Q(issue__isnull=False) & ~of_issue,
         company_id=company_id,
         status__in=(RunStatus.FAILED, RunStatus.TIMED_OUT),
         created_at__gte=now - LOOK_BACK,
+    ).order_by("-created_at")
+    rows = Run.objects.filter(
+        Q(issue__isnull=True) & ~of_agent | ~Q(issue__status__in=CLOSED) & Q(issue__isnull=False) & ~of_issue,
+        pk__in=newest.values("pk")[:_FAILURES_LOOKED_AT],
     )
     rows = rows.select_related("agent", "issue").only(
         "id", "status", "error", "error_code", "finished_at", "created_at", "agent__name", "issue__identifier"

@@ -20,7 +20,7 @@ _VERBS: dict[str, str] = {
     "issue.comment_added": "commented on",
     "issue.checked_out": "checked out",
     "issue.released": "released",
-    "issue.child_created": "added a child to",
+    "issue.child_created": "created",
     "issue.admin_force_release": "released the checkout of",
     "issue.checkout_lock_adopted": "took over the checkout of",
     "issue.comment_cancelled": "took back a comment on",

@@ -154,7 +154,16 @@
     }
   });
 
+  // A link to a document opens it.
+  function openTarget() {
+    const target = window.location.hash && document.getElementById(window.location.hash.slice(1));
+    if (target && target.tagName === "DETAILS") target.open = true;
+  }
+
+  window.addEventListener("hashchange", openTarget);
+
   document.addEventListener("DOMContentLoaded", () => {
+    openTarget();
     for (const part of all(document, "[data-live]")) shown.set(part, plain(part.innerHTML));
     settle(document);
     setInterval(() => tellElapsed(document), 1000);
