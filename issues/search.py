@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
@@ -19,6 +18,7 @@ from issues import scoring
 from issues.models import Comment, Issue
 from issues.scoring import Match, Query
 from paperclip.companies.models import Agent, Company, Project
+from paperclip.core import throttle
 
 SCOPES = ("all", "issues", "comments", "documents", "agents", "projects")
 LIMIT_PER_WINDOW = 60
@@ -63,33 +63,9 @@ def matching(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
 # --- Company search --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Allowance:
-    """How many searches a caller has left, and when the count starts again."""
-
-    remaining: int
-    retry_after_seconds: int
-
-    @property
-    def is_used_up(self) -> bool:
-        """Whether this search is one too many."""
-        return self.remaining < 0
-
-
-def spend(*, company_id: UUID, actor_id: str, now: datetime) -> Allowance:
+def spend(*, company_id: UUID, actor_id: str, now: datetime) -> throttle.Allowance:
     """Count one search of a caller and return what is left of sixty a minute (I-154)."""
-    name = f"search:{company_id}:{actor_id}"
-    seconds = int(WINDOW.total_seconds())
-    cache.add(f"{name}:start", now.timestamp(), seconds)
-    start = cache.get(f"{name}:start", now.timestamp())
-    counter = f"{name}:{int(start)}"
-    cache.add(counter, 0, seconds)
-    try:
-        used = cache.incr(counter)
-    except ValueError:  # the minute ended between the two
-        used = 1
-    left = max(1, seconds - int(now.timestamp() - start))
-    return Allowance(LIMIT_PER_WINDOW - used, left)
+    return throttle.spend(f"search:{company_id}:{actor_id}", limit=LIMIT_PER_WINDOW, window=WINDOW, now=now)
 
 
 @dataclass(frozen=True)

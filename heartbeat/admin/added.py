@@ -14,12 +14,15 @@ from heartbeat import strip, words
 from heartbeat.chains import WIDE
 from heartbeat.choices import RUN_LIVE, RunStatus
 from heartbeat.models import Run
+from issues.choices import OPEN
+from issues.models import Issue
 from paperclip.companies.models import Agent
 from paperclip.core import clock, panels
 from paperclip.core.admin import Column, register_column
 from paperclip.core.panels import Panel
 
 _RUNS_SHOWN = 20
+_ISSUES_OFFERED = 50
 
 
 def _told(runs: Sequence[Run]) -> list[Run]:
@@ -48,7 +51,13 @@ def _of_agent(agent: Any, request: HttpRequest) -> dict[str, Any]:
 
 
 def _tools(agent: Any, request: HttpRequest) -> dict[str, Any]:
-    return {"wake_url": reverse("admin:heartbeat_wake", args=[agent.pk])}
+    rows = Issue.objects.filter(assignee_agent=agent, status__in=OPEN, hidden_at__isnull=True)
+    return {
+        "wake_url": reverse("admin:heartbeat_wake", args=[agent.pk]),
+        "issues": list(
+            rows.only("id", "identifier", "title").order_by("-last_activity_at")[:_ISSUES_OFFERED]
+        ),
+    }
 
 
 def _now_cells(agents: Sequence[Any], request: HttpRequest) -> Mapping[UUID, Any]:

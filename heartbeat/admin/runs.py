@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,14 @@ from django.urls import reverse
 from heartbeat import chains, lifecycle, wakeups, words
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, RunStatus
 from heartbeat.models import Run, RunEvent
+from issues import comments
+from issues.models import Issue
 from paperclip.companies import rights
+from paperclip.companies.actors import Actor
 from paperclip.companies.models import Agent, User
 from paperclip.core import clock, forms, fragments, links, naming
 from paperclip.core.admin import BoardModelAdmin, Heading, ScopedFilter, scope_of
-from paperclip.core.errors import Conflict, Refusal
+from paperclip.core.errors import BadRequest, Conflict, Refusal
 from paperclip.core.links import Link
 
 EVENTS_SHOWN = 200
@@ -151,7 +155,7 @@ class RunAdmin(BoardModelAdmin):
         )
 
     def wake_view(self, request: HttpRequest, agent_id: str, **_: Any) -> HttpResponse:
-        """Call an agent by hand, with a reason and a prompt."""
+        """Call an agent by hand: for nothing in particular, for an issue, or with words that it finds there."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         scope = scope_of(request)
@@ -160,26 +164,15 @@ class RunAdmin(BoardModelAdmin):
         if agent is None or agent.company_id not in scope.writable:
             raise Http404("There is no such agent.")
         try:
-            outcome = self._wake(request, agent)
+            rights.require_agent_manager(scope.actor, agent.company_id)
+            run, excuse = wake(agent, request.POST, actor=scope.actor, now=clock.now())
         except Refusal as refusal:
             messages.error(request, forms.sentence(refusal))
         else:
-            if outcome.run is not None:
-                return HttpResponseRedirect(self.row_url(outcome.run))
-            messages.warning(
-                request, outcome.refused.message if outcome.refused else "The call waits for its turn."
-            )
+            if run is not None:
+                return HttpResponseRedirect(self.row_url(run))
+            messages.warning(request, excuse)
         return HttpResponseRedirect(reverse("admin:companies_agent_change", args=[agent.pk]))
-
-    def _wake(self, request: HttpRequest, agent: Agent) -> wakeups.Outcome:
-        actor = scope_of(request).actor
-        rights.require_agent_manager(actor, agent.company_id)
-        reason = request.POST.get("reason", "").strip() or None
-        prompt = request.POST.get("prompt", "").strip()
-        call = wakeups.manual(reason, {"prompt": prompt} if prompt else None)
-        return wakeups.enqueue(
-            agent_id=agent.pk, company_id=agent.company_id, call=call, actor=actor, now=clock.now()
-        )
 
     def cancel(self, request: HttpRequest, row: Run) -> str:
         """Stop the run for good."""
@@ -191,6 +184,32 @@ class RunAdmin(BoardModelAdmin):
         if (run := lifecycle.cancel(run_id=row.pk, reason=reason, actor=actor, now=now)) is not None:
             lifecycle.record_cancel(run, actor=actor, source="board", now=now)
         return "The run is being stopped."
+
+
+def wake(agent: Agent, sent: Mapping[str, str], *, actor: Actor, now: datetime) -> tuple[Run | None, str]:
+    """Carry out the wake form; return the run that answers it, or why there is none.
+
+    Words for the agent become a comment on the issue, which is where agents read. Raises BadRequest for words
+    without an issue.
+    """
+    reason, said = sent.get("reason", "").strip(), sent.get("said", "").strip()
+    issue_id = naming.as_field_uuid(sent.get("issue", ""))
+    issue = Issue.objects.filter(pk=issue_id, assignee_agent=agent).first() if issue_id else None
+    if said and issue is None:
+        raise BadRequest("Choose the issue your words are about: the agent reads them there")
+    if said and issue is not None:
+        comments.add(issue_id=issue.pk, body=said, actor=actor, now=now)
+        run = Run.objects.filter(issue=issue, agent=agent, status__in=RUN_LIVE).first()
+        return run, "The comment is on the issue; nobody is woken for an issue of this status."
+    payload = {"issueId": str(issue.pk)} if issue is not None else None
+    outcome = wakeups.enqueue(
+        agent_id=agent.pk,
+        company_id=agent.company_id,
+        call=wakeups.manual(reason or None, payload),
+        actor=actor,
+        now=now,
+    )
+    return outcome.run, outcome.refused.message if outcome.refused else "The call waits for its turn."
 
 
 def _narrow() -> tuple[str, ...]:

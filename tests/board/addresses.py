@@ -31,7 +31,7 @@ def pages(scene: Scene) -> dict[str, tuple[str, int]]:
     """Return the pages of single rows."""
     return {
         "issue": (f"/admin/issues/issue/{scene.issue.pk}/change/", 22),
-        "agent": (f"/admin/companies/agent/{scene.backend.pk}/change/", 17),
+        "agent": (f"/admin/companies/agent/{scene.backend.pk}/change/", 18),
         "run": (f"/admin/heartbeat/run/{scene.running.pk}/change/", 10),
         "run that was retried": (f"/admin/heartbeat/run/{scene.retried.pk}/change/", 11),
         "run, head": (f"/admin/heartbeat/run/{scene.running.pk}/part/head/", 6),

@@ -233,12 +233,29 @@ def test_unknown_key_is_not_revoked(scene, key):
 
 def test_waking_an_agent_leads_to_its_run(scene):
     response = browse(scene.owner).post(
-        f"/admin/heartbeat/run/wake/{scene.ceo.pk}/", {"reason": "look_around", "prompt": "Say hello"}
+        f"/admin/heartbeat/run/wake/{scene.ceo.pk}/", {"reason": "look_around"}
     )
     run = Run.objects.filter(agent=scene.ceo, status="queued").get()
     assert response["Location"] == f"/admin/heartbeat/run/{run.pk}/change/"
     assert run.wakeup_request.reason == "look_around"
-    assert run.wakeup_request.payload["prompt"] == "Say hello"
+
+
+def test_waking_an_agent_for_an_issue_with_words_leaves_them_there(scene):
+    issue = factories.issue(scene.company, assignee_agent=scene.ceo, status="todo")
+    response = browse(scene.owner).post(
+        f"/admin/heartbeat/run/wake/{scene.ceo.pk}/",
+        {"issue": str(issue.pk), "said": "Look at the **cellar**"},
+    )
+    run = Run.objects.get(agent=scene.ceo, status="queued", issue=issue)
+    assert response["Location"] == f"/admin/heartbeat/run/{run.pk}/change/"
+    assert issue.comments.get().body == "Look at the **cellar**"
+
+
+def test_words_without_an_issue_are_not_lost_silently(scene):
+    response = browse(scene.owner).post(
+        f"/admin/heartbeat/run/wake/{scene.ceo.pk}/", {"said": "Hello"}, follow=True
+    )
+    assert "Choose the issue" in messages_of(response)
 
 
 def test_paused_agent_is_not_woken_and_the_reason_is_said(scene):

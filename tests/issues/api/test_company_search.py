@@ -1,15 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 
 from paperclip.core import clock
 from tests import factories
-
-
-@pytest.fixture(autouse=True)
-def fresh_allowance():
-    cache.clear()
 
 
 @pytest.fixture
