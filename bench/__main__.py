@@ -52,8 +52,12 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, no second size")
-    parser.add_argument("--only", action="append", choices=NAMES, help="measure this alone; may be given again")
-    parser.add_argument("--issues", type=int, default=1000, help="how many issues the company has (default 1000)")
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, help="measure this alone; may be given again"
+    )
+    parser.add_argument(
+        "--issues", type=int, default=1000, help="how many issues the company has (default 1000)"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table as in docs/benchmarks.md")
     return parser.parse_args()
 

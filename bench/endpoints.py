@@ -88,7 +88,9 @@ def sizes(place: Scene, port: int, effort: Effort, *, many: int) -> list[Measure
     scene.grow(place, many)
     after = _three(place, port, effort)
     found = []
-    for name, small, large in zip(("get issue", "list of issues, default (500)", "heartbeat-context"), before, after, strict=True):
+    for name, small, large in zip(
+        ("get issue", "list of issues, default (500)", "heartbeat-context"), before, after, strict=True
+    ):
         note = f"{small:.1f} ms with {few:,} issues, {large:.1f} ms with {many:,}"
         found.append(Measure(f"{name}, {many:,} : {few:,} issues", "x", large / small, note=note))
     return found

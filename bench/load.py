@@ -47,7 +47,10 @@ def run(
 ) -> Answered:
     """Let one client for each of `plans` send its requests at the same time, `count` each or for `seconds`."""
     limits = {"count": count} if count is not None else {"seconds": seconds}
-    clients = [_start({"host": "127.0.0.1", "port": port, "warm": warm, "requests": plan, **limits}) for plan in plans]
+    clients = [
+        _start({"host": "127.0.0.1", "port": port, "warm": warm, "requests": plan, **limits})
+        for plan in plans
+    ]
     for client in clients:
         _line(client)
     for client in clients:

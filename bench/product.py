@@ -65,7 +65,9 @@ def running() -> Iterator[Product]:
     log = home / "up.log"
     with log.open("wb") as output:
         command = [sys.executable, str(ROOT / "manage.py"), "up"]
-        up = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        up = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         wait_for(lambda: _answers(port, up), seconds=START_SECONDS, what="the product to answer")
         yield Product(home, port, up)

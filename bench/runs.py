@@ -57,7 +57,9 @@ def wake(place: Scene, port: int, *, count: int) -> list[Measure]:
             if number >= 3:
                 started.append((run.process_started_at.timestamp() - before) * 1000)
                 finished.append((seen - before) * 1000)
-            time.sleep(source.uniform(0.01, 0.05))  # so that nothing beats in time with the product's own clocks
+            time.sleep(
+                source.uniform(0.01, 0.05)
+            )  # so that nothing beats in time with the product's own clocks
     web.close()
     return [
         measures.times("wake, program started", started, goal=25),
@@ -71,11 +73,14 @@ def burst_over_http(place: Scene, port: int, *, rounds: int) -> Measure:
     for _ in range(rounds):
         since = clock.now()
         plans = [
-            [_wake_request(place, agent.pk) for _ in range(BURST // len(place.workers))] for agent in place.workers
+            [_wake_request(place, agent.pk) for _ in range(BURST // len(place.workers))]
+            for agent in place.workers
         ]
         answered = load.run(port, plans, count=BURST // len(place.workers), warm=0)
         rates.append(BURST / (_last_end(place, since).timestamp() - answered.began))
-    return Measure(f"burst of {BURST} no-op runs over HTTP", "/s", measures.median(rates), goal=40, note=_range(rates))
+    return Measure(
+        f"burst of {BURST} no-op runs over HTTP", "/s", measures.median(rates), goal=40, note=_range(rates)
+    )
 
 
 def burst_queued(place: Scene, *, rounds: int) -> Measure:
@@ -88,17 +93,29 @@ def burst_queued(place: Scene, *, rounds: int) -> Measure:
                 agent = place.workers[number % len(place.workers)]
                 call = Call(reason="bench", payload={"taskKey": str(uuid.uuid4())})
                 wakeups.enqueue(
-                    agent_id=agent.pk, company_id=agent.company_id, call=call, actor=actors.system("bench"), now=clock.now()
+                    agent_id=agent.pk,
+                    company_id=agent.company_id,
+                    call=call,
+                    actor=actors.system("bench"),
+                    now=clock.now(),
                 )
         shown = time.time()
         rates.append(BURST / (_last_end(place, since).timestamp() - shown))
-    return Measure(f"burst of {BURST} no-op runs, queued before", "/s", measures.median(rates), goal=40, note=_range(rates))
+    return Measure(
+        f"burst of {BURST} no-op runs, queued before",
+        "/s",
+        measures.median(rates),
+        goal=40,
+        note=_range(rates),
+    )
 
 
 def _last_end(place: Scene, since: datetime) -> datetime:
     """Wait until no run of the burst that began at `since` is live; return when the last ended. All must succeed."""
     runs = Run.objects.filter(agent__in=place.workers, created_at__gte=since)
-    wait_for(lambda: not runs.filter(status__in=RUN_LIVE).exists(), seconds=WAIT_SECONDS, what="the burst to end")
+    wait_for(
+        lambda: not runs.filter(status__in=RUN_LIVE).exists(), seconds=WAIT_SECONDS, what="the burst to end"
+    )
     statuses = Counter(runs.values_list("status", flat=True))
     assert statuses == {RunStatus.SUCCEEDED: BURST}, f"the burst's runs ended as {statuses}"
     ended_at = runs.latest("finished_at").finished_at

@@ -16,7 +16,16 @@ from django.db import connection
 
 from heartbeat.choices import EventType, RunStatus, WakeupStatus
 from heartbeat.models import Run, RunEvent, WakeupRequest
-from issues.models import Comment, Document, DocumentRevision, Issue, IssueDocument, IssueLabel, Label, Relation
+from issues.models import (
+    Comment,
+    Document,
+    DocumentRevision,
+    Issue,
+    IssueDocument,
+    IssueLabel,
+    Label,
+    Relation,
+)
 from paperclip.companies import tokens
 from paperclip.companies.choices import ROLE_GRANTS, MemberRole
 from paperclip.companies.models import (
@@ -39,10 +48,7 @@ READERS = 16
 WORKERS = 4
 NO_OP = "/bin/true"
 _BATCH = 2000
-_SYLLABLES = (
-    "ba ber can cor del dor en er fal fin ga ger hal in ka kor la len li lo ma mer na nor on or pa per ra rel ri ro sa"
-    " ser sha so ta tel ter ti to tra un ur va ven vi wa wor za"
-).split()
+_SYLLABLES = [first + last for first in "bdfgklmnprstvw" for last in ("a", "e", "i", "o", "en", "or", "al")]
 VOCABULARY = 3000
 
 
@@ -78,11 +84,15 @@ def make(issues: int) -> Scene:
     readers = [_agent(company, f"Reader {number}", lead) for number in range(READERS)]
     workers = [_agent(company, f"Worker {number}", lead) for number in range(WORKERS)]
     goals = [
-        Goal.objects.create(company=company, title=f"Goal {number}", level="team" if number else "company", status="active")
+        Goal.objects.create(
+            company=company, title=f"Goal {number}", level="team" if number else "company", status="active"
+        )
         for number in range(4)
     ]
     projects = [
-        Project.objects.create(company=company, name=f"Project {number}", description="What it is about.", lead_agent=lead)
+        Project.objects.create(
+            company=company, name=f"Project {number}", description="What it is about.", lead_agent=lead
+        )
         for number in range(12)
     ]
     for number, project in enumerate(projects):
@@ -90,7 +100,9 @@ def make(issues: int) -> Scene:
     labels = [
         Label.objects.create(company=company, name=f"label-{number}", color="#336699") for number in range(10)
     ]
-    scene = Scene(company, board_token, [_key(each) for each in readers], workers, user, projects, labels, readers)
+    scene = Scene(
+        company, board_token, [_key(each) for each in readers], workers, user, projects, labels, readers
+    )
     grow(scene, issues, now=now)
     return scene
 
@@ -151,7 +163,9 @@ def _join(company: Company, kind: str, principal_id: uuid.UUID, role: str) -> No
 
 def _key(agent: Agent) -> str:
     token = tokens.new_agent_token()
-    AgentApiKey.objects.create(company=agent.company, agent=agent, name="bench", key_hash=tokens.digest(token))
+    AgentApiKey.objects.create(
+        company=agent.company, agent=agent, name="bench", key_hash=tokens.digest(token)
+    )
     return token
 
 
@@ -209,7 +223,9 @@ def _relations(scene: Scene, made: list[Issue], source: random.Random) -> None:
             labels.append(IssueLabel(issue=issue, label=label, company=scene.company))
         if issue.status == "blocked" or source.random() < 0.1:
             # A blocker that was stored later closes no circle.
-            for blocker in source.sample(made[offset + 1 :], min(source.choice((1, 1, 2)), len(made) - offset - 1)):
+            for blocker in source.sample(
+                made[offset + 1 :], min(source.choice((1, 1, 2)), len(made) - offset - 1)
+            ):
                 blocks.append(Relation(company=scene.company, issue=blocker, related_issue=issue))
     IssueLabel.objects.bulk_create(labels)
     Relation.objects.bulk_create(blocks)
@@ -221,7 +237,13 @@ def _talk(scene: Scene, made: list[Issue], source: random.Random) -> None:
         agent = source.choice(scene.agents)
         for _ in range(source.choices((0, 1, 3, 8), (25, 30, 35, 10))[0]):
             comments.append(
-                Comment(company=scene.company, issue=issue, author_agent=agent, author_type="agent", body=text(source, 300))
+                Comment(
+                    company=scene.company,
+                    issue=issue,
+                    author_agent=agent,
+                    author_type="agent",
+                    body=text(source, 300),
+                )
             )
         for action in ("issue.created", "issue.updated", "issue.comment_added"):
             activity.append(
@@ -243,7 +265,9 @@ def _talk(scene: Scene, made: list[Issue], source: random.Random) -> None:
 
 def _documents(scene: Scene, made: list[Issue], source: random.Random) -> None:
     chosen = [issue for issue in made if source.random() < 0.15]
-    documents = [Document(company=scene.company, title="Plan", latest_body=text(source, 2000)) for _ in chosen]
+    documents = [
+        Document(company=scene.company, title="Plan", latest_body=text(source, 2000)) for _ in chosen
+    ]
     revisions = [
         DocumentRevision(company=scene.company, document=each, revision_number=1, body=each.latest_body)
         for each in documents

@@ -24,7 +24,11 @@ def markdown(found: Sequence[Measure]) -> str:
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
     first, *middle, last = line
-    cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(middle, widths[1:-1], strict=True)), last]
+    cells = [
+        first.ljust(widths[0]),
+        *(cell.rjust(width) for cell, width in zip(middle, widths[1:-1], strict=True)),
+        last,
+    ]
     return "  ".join(cells).rstrip()
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Value, When
+import orjson
+from django.db import connection, transaction
 
 from heartbeat import context as contexts
 from heartbeat import drops, events, gates, policy, wakeups
@@ -20,12 +20,17 @@ from heartbeat.choices import RunStatus, WakeupStatus
 from heartbeat.gates import Facts
 from heartbeat.models import Run, Runner, WakeupRequest
 from issues import blockers, checkout
-from issues.choices import PRIORITY_ORDER, IssueStatus
-from issues.models import Issue, Relation
+from issues.choices import PRIORITY_ORDER
+from issues.models import Issue
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
 
 _LOOK_AHEAD = 64
+_WORDS = {
+    "idle": [status.value for status in AGENT_NOT_INVOKABLE],
+    "priorities": list(PRIORITY_ORDER),
+    "most": _LOOK_AHEAD,
+}
 
 
 def claim(*, runner: Runner, most: int, now: datetime) -> Iterator[Run]:
@@ -34,8 +39,8 @@ def claim(*, runner: Runner, most: int, now: datetime) -> Iterator[Run]:
     Runs that may not start are ended with their reason on the way; runs of an agent at its limit stay queued.
     """
     claimed = 0
-    full = _agents_at_limit()
-    for run_id, agent_id in _candidates(full):
+    full: set[UUID] = set()
+    for run_id, agent_id in _candidates():
         if claimed >= most:
             return
         if agent_id in full:
@@ -46,34 +51,44 @@ def claim(*, runner: Runner, most: int, now: datetime) -> Iterator[Run]:
             yield run
 
 
-def _agents_at_limit() -> set[UUID]:
-    """Agents with waiting runs that have as many running ones as their policy allows (H-64)."""
-    waiting = Agent.objects.filter(Exists(Run.objects.filter(agent=OuterRef("pk"), status=RunStatus.QUEUED)))
-    busy = waiting.annotate(busy=Count("runs", filter=Q(runs__status=RunStatus.RUNNING))).filter(busy__gt=0)
-    rows = busy.values_list("id", "runtime_config", "busy")
-    return {agent_id for agent_id, config, count in rows if count >= policy.read(config).max_concurrent_runs}
+# Work in progress first, then by priority and age (H-66). Written out, for every pass of every runner asks it.
+_QUEUE = """
+SELECT run.id, run.agent_id, agent.runtime_config::text,
+       (SELECT count(*) FROM heartbeat_runs AS live WHERE live.agent_id = run.agent_id AND live.status = 'running')
+FROM heartbeat_runs AS run
+JOIN agents AS agent ON agent.id = run.agent_id
+LEFT JOIN issues AS issue ON issue.id = run.issue_id
+WHERE run.status = 'queued' AND agent.status <> ALL(%(idle)s::text[]) AND run.agent_id <> ALL(%(full)s::uuid[])
+ORDER BY
+  CASE WHEN issue.id IS NULL THEN 2
+       WHEN EXISTS (SELECT FROM issue_relations AS link JOIN issues AS blocker ON blocker.id = link.issue_id
+                    WHERE link.related_issue_id = issue.id AND blocker.status <> 'done') THEN 3
+       WHEN issue.status = 'in_progress' THEN 0
+       ELSE 1 END,
+  array_position(%(priorities)s::text[], issue.priority::text), run.created_at, run.id
+LIMIT %(most)s
+"""
 
 
-def _candidates(full: set[UUID]) -> list[tuple[UUID, UUID]]:
-    """Queued runs of agents that may run: work in progress first, then by priority and age (H-66)."""
-    blocked = Relation.objects.filter(related_issue=OuterRef("issue")).exclude(issue__status=IssueStatus.DONE)
-    priority = [When(issue__priority=word, then=Value(rank)) for word, rank in PRIORITY_ORDER.items()]
-    rank = Case(
-        When(issue__isnull=True, then=Value(2)),
-        When(Exists(blocked), then=Value(3)),
-        When(issue__status=IssueStatus.IN_PROGRESS, then=Value(0)),
-        default=Value(1),
-        output_field=IntegerField(),
-    )
-    rows = (
-        Run.objects.filter(status=RunStatus.QUEUED)
-        .exclude(agent__status__in=AGENT_NOT_INVOKABLE)
-        .exclude(agent_id__in=full)
-        .annotate(rank=rank, priority=Case(*priority, default=Value(9), output_field=IntegerField()))
-        .order_by("rank", "priority", "created_at", "id")
-        .values_list("id", "agent_id")
-    )
-    return list(rows[:_LOOK_AHEAD])
+def _candidates() -> list[tuple[UUID, UUID]]:
+    """Queued runs, with their agents, of agents that may run and are not at their limit (H-64), best first.
+
+    Agents at their limit can fill the whole window; then it is moved past them.
+    """
+    full: set[UUID] = set()
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_QUEUE, {**_WORDS, "full": list(full)})
+            rows = cursor.fetchall()
+        at_limit = {agent_id for _, agent_id, config, live in rows if live >= _limit(config)}
+        ready = [(run_id, agent_id) for run_id, agent_id, _, _ in rows if agent_id not in at_limit]
+        if ready or len(rows) < _LOOK_AHEAD:
+            return ready
+        full |= at_limit
+
+
+def _limit(runtime_config: str) -> int:
+    return policy.read(orjson.loads(runtime_config)).max_concurrent_runs
 
 
 @transaction.atomic

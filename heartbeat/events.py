@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db import connection
 
 from heartbeat.choices import EventLevel, EventType, Stream
-from heartbeat.models import Run, RunEvent
+from heartbeat.models import Run
 from paperclip.core import redaction
+from paperclip.core.api.rendering import dumps
 
 MAX_TEXT = 16_384
 MAX_ITEMS = 50
@@ -26,30 +27,32 @@ def append(
     event_type: str = EventType.LIFECYCLE,
     level: str = EventLevel.INFO,
     payload: dict[str, Any] | None = None,
-) -> RunEvent:
+) -> None:
     """Add an event to `run`. The number is drawn from the run's own counter, so two writers never share one."""
-    return RunEvent.objects.create(
-        company_id=run.company_id,
-        run_id=run.pk,
-        agent_id=run.agent_id,
-        seq=_next_seq(run),
-        event_type=event_type,
-        stream=Stream.SYSTEM,
-        level=level,
-        message=message[:MAX_TEXT],
-        payload=redaction.data(bounded(payload)) if payload else None,
-        created_at=now,
-    )
-
-
-def _next_seq(run: Run) -> int:
-    """Draw the next number in one statement; the run's row lock holds it until the transaction ends."""
+    values = {
+        "run": run.pk,
+        "type": event_type,
+        "stream": Stream.SYSTEM,
+        "level": level,
+        "message": message[:MAX_TEXT],
+        "payload": dumps(redaction.data(bounded(payload))).decode() if payload else None,
+        "now": now,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE heartbeat_runs SET next_event_seq = next_event_seq + 1 WHERE id = %s RETURNING next_event_seq - 1",
-            [run.pk],
-        )
-        return int(cursor.fetchone()[0])
+        cursor.execute(_APPEND, values)
+
+
+# One statement draws the number and stores the event; the run's row lock holds the number until the commit.
+_APPEND = """
+WITH counted AS (
+  UPDATE heartbeat_runs SET next_event_seq = next_event_seq + 1 WHERE id = %(run)s
+  RETURNING id, company_id, agent_id, next_event_seq - 1 AS seq
+)
+INSERT INTO heartbeat_run_events
+  (company_id, run_id, agent_id, seq, event_type, stream, level, message, payload, created_at)
+SELECT company_id, id, agent_id, seq, %(type)s, %(stream)s, %(level)s, %(message)s, %(payload)s::jsonb, %(now)s
+FROM counted
+"""
 
 
 def bounded(value: Any, *, depth: int = 0) -> Any:

@@ -14,14 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import F
 
 from heartbeat import accounting, drops, events, followups, sessions, wakeups
 from heartbeat import context as contexts
 from heartbeat.adapters.base import Result
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, EventLevel, EventType, RunStatus, WakeupStatus
 from heartbeat.models import Run, RuntimeState, WakeupRequest
-from issues.models import Issue
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
@@ -167,20 +166,19 @@ def mark_output(*, run_id: UUID, claim_token: UUID, log_bytes: int, at: datetime
 
 
 def _locked(run_id: UUID) -> Run | None:
-    """Lock agent, issue and run, in that order, and return the run."""
-    found = Run.objects.filter(pk=run_id).values_list("agent_id", "issue_id").first()
-    if found is None:
-        return None
-    agent_id, issue_id = found
-    Agent.objects.select_for_update(no_key=True).filter(pk=agent_id).values_list("pk").first()
-    if issue_id is not None:
-        Issue.objects.select_for_update(no_key=True).filter(pk=issue_id).values_list("pk").first()
-    return (
-        Run.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("agent")
-        .filter(pk=run_id)
-        .first()
-    )
+    """Lock agent, issue and run, in that order, and return the run with its agent."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT agent_id, issue_id FROM heartbeat_runs WHERE id = %s", [run_id])
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        agent_id, issue_id = found
+        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
+        if issue_id is not None:
+            cursor.execute("SELECT FROM issues WHERE id = %s FOR NO KEY UPDATE", [issue_id])
+    run = Run.objects.select_for_update(no_key=True).get(pk=run_id)
+    run.agent = agent
+    return run
 
 
 def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:
@@ -294,16 +292,26 @@ def _remember(run: Run, result: Result, *, now: datetime) -> None:
 
 def _settle_agent(run: Run, *, now: datetime) -> None:
     """Set the agent's status by what is left running; a pause, approval or end of it is never overwritten (H-35)."""
-    if Run.objects.filter(agent_id=run.agent_id, status=RunStatus.RUNNING).exists():
-        status = AgentStatus.RUNNING
-    elif run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED):
-        status = AgentStatus.IDLE
-    else:
-        status = AgentStatus.ERROR
-    kept = When(status__in=AGENT_NOT_INVOKABLE, then=F("status"))
-    Agent.objects.filter(pk=run.agent_id).update(
-        status=Case(kept, default=Value(status)), last_heartbeat_at=now, updated_at=now
-    )
+    went_well = run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SETTLE,
+            {
+                "agent": run.agent_id,
+                "kept": [status.value for status in AGENT_NOT_INVOKABLE],
+                "idle": AgentStatus.IDLE if went_well else AgentStatus.ERROR,
+                "now": now,
+            },
+        )
+
+
+_SETTLE = """
+UPDATE agents SET last_heartbeat_at = %(now)s, updated_at = %(now)s, status = CASE
+  WHEN status = ANY(%(kept)s) THEN status
+  WHEN EXISTS (SELECT FROM heartbeat_runs WHERE agent_id = agents.id AND status = 'running') THEN 'running'
+  ELSE %(idle)s END
+WHERE id = %(agent)s
+"""
 
 
 def _cancel_reason(run: Run) -> str | None:

@@ -75,13 +75,15 @@ def enqueue(*, agent_id: UUID, company_id: UUID, call: Call, actor: Actor, now: 
     agent = Agent.objects.select_related("company").filter(pk=agent_id, company_id=company_id).first()
     if agent is None:
         raise NotFound("Agent not found")
-    if call.idempotency_key and (earlier := _earlier(agent, call.idempotency_key)) is not None:
+    if not call.idempotency_key:
+        return _decide(agent, call, actor=actor, now=now)
+    if (earlier := _earlier(agent, call.idempotency_key)) is not None:
         return earlier
     try:
         with transaction.atomic():
             return _decide(agent, call, actor=actor, now=now)
     except IntegrityError as error:
-        if "wakeup_one_per_idempotency_key" not in str(error) or not call.idempotency_key:
+        if "wakeup_one_per_idempotency_key" not in str(error):
             raise
         earlier = _earlier(agent, call.idempotency_key)
         if earlier is None:
@@ -125,10 +127,10 @@ def promote_deferred(*, issue_id: UUID, now: datetime) -> Run | None:
             _close(request, refused, now=now)
             continue
         context = _reopened(issue, request, context, now=now)
-        WakeupRequest.objects.filter(pk=request.pk).update(
-            status=WakeupStatus.QUEUED, reason="issue_execution_promoted", updated_at=now
-        )
         run = _new_run(request, context, facts, now=now)
+        WakeupRequest.objects.filter(pk=request.pk).update(
+            status=WakeupStatus.QUEUED, reason="issue_execution_promoted", run=run, updated_at=now
+        )
         checkout.stamp_execution(issue_id=issue.pk, run_id=run.pk, agent=request.agent, now=now)
         return run
     return None
@@ -183,8 +185,7 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
     if issue is None:
         return _join_or_queue_free(request, context, facts, now=now)
     if active is None:
-        request.save(force_insert=True)
-        return Outcome("queued", request, run=_new_run(request, context, facts, now=now))
+        return _queue(request, context, facts, now=now)
     if active.agent_id == agent.pk and not (active.status == RunStatus.RUNNING and context.needs_own_run):
         return _join(request, active, context, reason="issue_execution_same_name", now=now)
     return _defer(request, context, issue, now=now)
@@ -325,7 +326,7 @@ def _join_or_queue_free(
 ) -> Outcome:
     """A wake without an issue joins the agent's live run of the same task, else gets a run of its own (H-55)."""
     # Two such wakes at once must see each other: the agent's row is the meeting point.
-    Agent.objects.select_for_update(no_key=True).filter(pk=facts.agent.pk).first()
+    Agent.objects.select_for_update(no_key=True).filter(pk=facts.agent.pk).values_list("pk").first()
     live = Run.objects.select_for_update(no_key=True).filter(
         agent=facts.agent, issue__isnull=True, status__in=RUN_LIVE, task_key=context.task_key
     )
@@ -339,8 +340,14 @@ def _join_or_queue_free(
         found = by_status.get(RunStatus.RUNNING)
     if found is not None:
         return _join(request, found, context, reason=request.reason, now=now)
+    return _queue(request, context, facts, now=now)
+
+
+def _queue(request: WakeupRequest, context: WakeContext, facts: Facts, *, now: datetime) -> Outcome:
+    """Store a request and the run that carries it out. Each names the other, which is checked at the commit only."""
+    request.run = _new_run(request, context, facts, now=now)
     request.save(force_insert=True)
-    return Outcome("queued", request, run=_new_run(request, context, facts, now=now))
+    return Outcome("queued", request, run=request.run)
 
 
 def _new_run(request: WakeupRequest, context: WakeContext, facts: Facts, *, now: datetime) -> Run:
@@ -359,8 +366,6 @@ def _new_run(request: WakeupRequest, context: WakeContext, facts: Facts, *, now:
         created_at=now,
         updated_at=now,
     )
-    WakeupRequest.objects.filter(pk=request.pk).update(run=run)
-    request.run = run
     announce()
     return run
 

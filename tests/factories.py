@@ -24,6 +24,8 @@ from paperclip.companies.models import (
 )
 from paperclip.core import clock
 
+# An id nothing has; fixed, so that test ids are the same in every process.
+NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 _numbers = itertools.count(1)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

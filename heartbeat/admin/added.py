@@ -18,7 +18,7 @@ from issues.choices import OPEN
 from issues.models import Issue
 from paperclip.companies.models import Agent
 from paperclip.core import clock, panels
-from paperclip.core.admin import Column, register_column
+from paperclip.core.lists import Column, register_column
 from paperclip.core.panels import Panel
 
 _RUNS_SHOWN = 20

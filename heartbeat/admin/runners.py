@@ -14,7 +14,9 @@ from heartbeat import queries
 from heartbeat.choices import RunnerState
 from heartbeat.models import Runner
 from paperclip.core import clock
-from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
+from paperclip.core.admin import BoardModelAdmin
+from paperclip.core.lists import Heading
+from paperclip.core.scope import scope_of
 
 _GONE_AFTER = timedelta(days=7)
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 
@@ -21,11 +21,16 @@ from paperclip.companies import rights
 from paperclip.companies.actors import Actor
 from paperclip.companies.models import Agent, User
 from paperclip.core import clock, forms, fragments, links, naming
-from paperclip.core.admin import BoardModelAdmin, Heading, ScopedFilter, scope_of
+from paperclip.core.admin import BoardModelAdmin
 from paperclip.core.errors import BadRequest, Conflict, Refusal
+from paperclip.core.filters import ScopedFilter
 from paperclip.core.links import Link
+from paperclip.core.lists import Heading
+from paperclip.core.scope import scope_of
+from paperclip.governance.models import CostEvent
 
 EVENTS_SHOWN = 200
+_LONGEST_REASON = 96  # as long as the request keeps
 
 
 class RunAgentFilter(ScopedFilter):
@@ -124,6 +129,9 @@ class RunAdmin(BoardModelAdmin):
             "title": f"{row.agent.name} on {row.issue.identifier}" if row.issue else row.agent.name,
             "chain": chains.of(row),
             "caused_by": _cause(row),
+            "cost_cents": CostEvent.objects.filter(heartbeat_run=row).aggregate(cents=Sum("cost_cents"))[
+                "cents"
+            ],
             "context": row.context_snapshot,
             "log_url": f"/api/heartbeat-runs/{row.pk}/log",
             "head_url": reverse("admin:heartbeat_run_part", args=[row.pk, "head"]),
@@ -192,7 +200,7 @@ def wake(agent: Agent, sent: Mapping[str, str], *, actor: Actor, now: datetime) 
     Words for the agent become a comment on the issue, which is where agents read. Raises BadRequest for words
     without an issue.
     """
-    reason, said = sent.get("reason", "").strip(), sent.get("said", "").strip()
+    reason, said = sent.get("reason", "").strip()[:_LONGEST_REASON], sent.get("said", "").strip()
     issue_id = naming.as_field_uuid(sent.get("issue", ""))
     issue = Issue.objects.filter(pk=issue_id, assignee_agent=agent).first() if issue_id else None
     if said and issue is None:

@@ -236,8 +236,9 @@ class Loop:
             start.give_up(run, error)
         if started is not None:
             self.live[run.pk] = Live(started)
+        else:
+            self.claim.due_at = 0.0  # its place is free again
         self.starting.discard(run.pk)
-        self.claim.due_at = 0.0
         self._nudge()
 
     # --- Follow ------------------------------------------------------------------------------------------

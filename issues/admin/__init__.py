@@ -1,5 +1,5 @@
-"""The pages of issues."""
+"""The pages of issues, and what issues add to other pages."""
 
-from issues.admin import pages
+from issues.admin import added, pages
 
-__all__ = ["pages"]
+__all__ = ["added", "pages"]

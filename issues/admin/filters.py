@@ -13,7 +13,7 @@ from issues.choices import OPEN, IssueStatus
 from issues.models import Label
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent, Project
-from paperclip.core.admin import ScopedFilter
+from paperclip.core.filters import ScopedFilter
 
 # The tabs above the list: what is in the address, what is on the tab, which statuses it shows.
 VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {

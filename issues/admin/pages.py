@@ -27,9 +27,12 @@ from issues.models import Comment, Issue, IssueDocument, Relation
 from paperclip.companies import told
 from paperclip.companies.models import Activity
 from paperclip.core import clock, links, naming, panels
-from paperclip.core.admin import BoardModelAdmin, Heading, StatusFilter, scope_of
+from paperclip.core.admin import BoardModelAdmin
 from paperclip.core.errors import BadRequest
+from paperclip.core.filters import StatusFilter
 from paperclip.core.links import Link
+from paperclip.core.lists import Heading
+from paperclip.core.scope import scope_of
 
 _COMMENTS_SHOWN = 200
 _CHILDREN_SHOWN = 100

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from paperclip.board import reasons
 from paperclip.core import clock, panels
-from paperclip.core.admin import Column, register_column
+from paperclip.core.lists import Column, register_column
 from paperclip.core.panels import Panel
 
 

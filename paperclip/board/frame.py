@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from paperclip.companies.choices import CompanyStatus
-from paperclip.core.admin import scope_of
+from paperclip.core.scope import scope_of
 from paperclip.governance.choices import APPROVAL_OPEN
 from paperclip.governance.models import Approval
 

@@ -19,7 +19,7 @@ from paperclip.board import attention, figures
 from paperclip.companies import told
 from paperclip.companies.models import Activity, Company
 from paperclip.core import clock, fragments
-from paperclip.core.admin import Scope, scope_of
+from paperclip.core.scope import Scope, scope_of
 
 _LIVE_SHOWN = 20
 _ACTIVITY_SHOWN = 12

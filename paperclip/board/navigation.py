@@ -37,7 +37,6 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "6px",
     "STYLES": [_style],
     "SCRIPTS": [_script],
-    "COMMAND": {"search_callback": "paperclip.board.search.find"},
     "COLORS": {
         "primary": {
             "50": "oklch(97% .014 254.6)",

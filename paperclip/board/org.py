@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from paperclip.companies import org
-from paperclip.core.admin import scope_of
+from paperclip.core.scope import scope_of
 
 
 def page(request: HttpRequest, site: AdminSite) -> HttpResponse:

@@ -10,7 +10,7 @@ from paperclip.companies import actors
 from paperclip.companies.choices import CompanyStatus
 from paperclip.companies.models import Company, User
 from paperclip.core import naming
-from paperclip.core.admin import COMPANY_KEY, NOWHERE, Scope
+from paperclip.core.scope import COMPANY_KEY, NOWHERE, Scope
 
 
 def scope(request: HttpRequest) -> Scope:

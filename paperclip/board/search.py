@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import time
+
+from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.dataclasses import SearchResult
 
 from issues.models import Issue
 from paperclip.companies.models import Agent, Project
 from paperclip.core import naming
-from paperclip.core.admin import scope_of
+from paperclip.core.scope import scope_of
 from paperclip.core.status_look import of as look_of
 
 _OF_EACH = 8
+_LONGEST_TERM = 200
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """Return the results as the theme's command palette draws them, fresh for every question."""
+    started = time.perf_counter()
+    term = request.GET.get("s", "").strip()[:_LONGEST_TERM]
+    found = Paginator(find(request, term) if term else [], 3 * _OF_EACH)
+    context = {
+        "page_obj": found,
+        "results": found.page(1),
+        "page_counter": 0,
+        "execution_time": time.perf_counter() - started,
+    }
+    return TemplateResponse(
+        request, "unfold/helpers/command_results.html", context, headers={"HX-Trigger": "search"}
+    )
 
 
 def find(request: HttpRequest, term: str) -> list[SearchResult]:

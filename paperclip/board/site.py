@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
-from paperclip.board import extensions, home, org, scoping, switching
+from paperclip.board import extensions, home, org, scoping, search, switching
 from paperclip.core.admin import BoardModelAdmin
 
 
@@ -34,6 +34,10 @@ class BoardSite(UnfoldAdminSite):
         """Wrap a view so that it is for signed-in people only and its request carries the scope."""
 
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if any("\x00" in value for _, values in request.POST.lists() for value in values):
+                return HttpResponseBadRequest(
+                    "Text may not contain a NUL character.", content_type="text/plain"
+                )
             request.scope = scoping.scope(request)  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
@@ -50,6 +54,10 @@ class BoardSite(UnfoldAdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show home."""
         return home.page(request, self)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Answer the command palette."""
+        return search.page(request)
 
     def get_urls(self) -> list[URLPattern]:
         """Return the addresses of the board."""

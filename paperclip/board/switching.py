@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 
 from paperclip.board import scoping
 from paperclip.core import naming
-from paperclip.core.admin import scope_of
+from paperclip.core.scope import scope_of
 
 
 def switch(request: HttpRequest) -> HttpResponse:

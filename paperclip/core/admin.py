@@ -1,188 +1,30 @@
-"""What every page of the board inherits: scope, permission, lists that stay bounded, and deeds.
+"""What every page of the board inherits: scope, permission, forms and deeds.
 
-A person sees the companies they are a member of, one at a time. The site puts a `Scope` on every request;
-pages ask it and nothing else. Pages write through verbs: a form or a button calls one function of the app,
-and what it refuses is shown where the person clicked. Nothing is deleted here.
+A person sees the companies they are a member of, one at a time. Pages write through verbs: a form or a button
+calls one function of the app, and what it refuses is shown where the person clicked. Nothing is deleted here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from paperclip.core import forms, naming, status_look
+from paperclip.core import forms, lists, naming
 from paperclip.core.errors import Refusal
-
-COMPANY_KEY = "board_company"
-COUNT_LIMIT = 1000
-
-
-# --- Scope -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Who looks at the board, at which company, and where they may change things.
-
-    `actor` and `company` are a floor above this one; `company` is None for a person without any.
-    """
-
-    actor: Any
-    company: Any | None
-    companies: Sequence[Any] = ()
-    writable: Collection[UUID] = frozenset()
-    is_instance_admin: bool = False
-
-    @property
-    def company_id(self) -> UUID | None:
-        """The chosen company's id."""
-        return None if self.company is None else self.company.id
-
-    @property
-    def chosen(self) -> Any:
-        """The chosen company, where there must be one. Raises Http404 for a person without any."""
-        if self.company is None:
-            raise Http404("Choose a company first.")
-        return self.company
-
-    @property
-    def company_ids(self) -> list[UUID]:
-        """Every company the person may look into."""
-        return [company.id for company in self.companies]
-
-    @property
-    def may_write(self) -> bool:
-        """Whether the person may change things in the chosen company."""
-        return self.company_id in self.writable
-
-
-NOWHERE = Scope(actor=None, company=None)
-
-
-def scope_of(request: HttpRequest) -> Scope:
-    """Return the scope the site put on the request; a request it never saw may look at nothing."""
-    scope: Scope = getattr(request, "scope", NOWHERE)
-    return scope
-
-
-# --- Lists -----------------------------------------------------------------------------------------------
-
-
-class BoundedPaginator(Paginator):
-    """A paginator that never counts a whole table: past a thousand rows it only says that there are more."""
-
-    template_name = "board/pager.html"
-
-    @cached_property
-    def count(self) -> int:
-        """The number of rows, at most `COUNT_LIMIT`."""
-        rows: Any = self.object_list
-        if isinstance(rows, QuerySet):
-            return rows.order_by()[:COUNT_LIMIT].count()
-        return min(len(rows), COUNT_LIMIT)
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether there are more rows than this lists."""
-        return self.count >= COUNT_LIMIT
-
-
-@dataclass(frozen=True)
-class Heading:
-    """One column of a list: its title, the field it may be ordered by, and a class for its cells."""
-
-    title: str
-    order: str = ""
-    css: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column a higher floor adds to a list: `cells` returns what to draw by row id, for a page at once."""
-
-    key: str
-    cells: Callable[[Sequence[Any], HttpRequest], Mapping[UUID, Any]]
-
-
-_columns: dict[str, dict[str, Column]] = {}
-
-
-def register_column(page: str, column: Column) -> None:
-    """Add `column` to the list `page`, such as `issue`; its row template draws it as `row.cells.<key>`."""
-    _columns.setdefault(page, {})[column.key] = column
-
-
-class BoundedChangeList(ChangeList):
-    """A list ordered by its headings, whose rows carry the cells that other floors add."""
-
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
-        """Return the order asked for in `o`, or the list's own; the id last, so that pages never overlap."""
-        asked = self.params.get("o", "")
-        headings = self.model_admin.headings
-        number = asked.removeprefix("-")
-        if number.isdecimal() and int(number) < len(headings) and headings[int(number)].order:
-            order = headings[int(number)].order
-            sign = "-" if asked.startswith("-") else ""
-            return [sign + order, "-pk"]
-        return [*self.model_admin.get_ordering(request), "-pk"]
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Load the page of rows, then every added column for all of them."""
-        super().get_results(request)
-        self.result_list: list[Any] = list(self.result_list)
-        self.full_result_count = self.result_count
-        self.model_admin.prepare_rows(request, self.result_list)
-
-    @property
-    def narrowing(self) -> list[str]:
-        """The parameters that narrow the list beyond its tab: search and filters in force."""
-        tabs = {spec.parameter_name for spec in self.filter_specs if getattr(spec, "is_tabs", False)}
-        searched = ["q"] if self.query else []
-        return [*searched, *(name for name in self.filter_params if name not in tabs)]
-
-    @property
-    def wide_url(self) -> str:
-        """The address of the same tab without search and filters."""
-        return str(self.get_query_string({}, [*self.narrowing, "p"]))
-
-    @property
-    def previous_page(self) -> int:
-        """The number of the page before."""
-        return int(self.page_num) - 1
-
-    @property
-    def next_page(self) -> int:
-        """The number of the page after."""
-        return int(self.page_num) + 1
-
-    def headings(self) -> list[dict[str, Any]]:
-        """Return the headings with the address that orders by each and the direction in force."""
-        asked = self.params.get("o", "")
-        drawn = []
-        for index, heading in enumerate(self.model_admin.headings):
-            direction = "descending" if asked == f"-{index}" else "ascending" if asked == str(index) else ""
-            following = str(index) if direction == "descending" else f"-{index}"
-            url = self.get_query_string({"o": following}, ["p"]) if heading.order else ""
-            drawn.append({"title": heading.title, "css": heading.css, "url": url, "direction": direction})
-        return drawn
-
-
-# --- Pages -----------------------------------------------------------------------------------------------
+from paperclip.core.scope import COMPANY_KEY, scope_of
 
 
 @dataclass(frozen=True)
@@ -216,7 +58,7 @@ class BoardModelAdmin(ModelAdmin):
     icon: ClassVar[str] = "list"
     row_template: ClassVar[str] = ""
     page_template: ClassVar[str] = ""
-    headings: ClassVar[Sequence[Heading]] = ()
+    headings: ClassVar[Sequence[lists.Heading]] = ()
     deferred: ClassVar[Sequence[str]] = ()  # wide columns that lists never load
     deeds: ClassVar[Mapping[str, str]] = {}
     form_class: ClassVar[type[forms.BoardForm] | None] = None
@@ -226,7 +68,7 @@ class BoardModelAdmin(ModelAdmin):
     intro: ClassVar[str] = ""
 
     change_list_template = "board/list.html"
-    paginator = BoundedPaginator
+    paginator = lists.BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 0
@@ -262,7 +104,8 @@ class BoardModelAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the chosen company, as lists, searches and choices of related rows see them."""
-        return self.rows_of(request, [scope_of(request).company_id]).defer(*self.deferred)
+        rows = self.rows_of(request, [scope_of(request).company_id]).defer(*self.deferred)
+        return rows.order_by(*self.get_ordering(request))
 
     def rows_of(self, request: HttpRequest, company_ids: Sequence[UUID | None]) -> QuerySet[Any]:
         """Return the rows of some companies."""
@@ -296,7 +139,7 @@ class BoardModelAdmin(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the bounded list."""
-        return BoundedChangeList
+        return lists.BoundedChangeList
 
     def get_list_display(self, request: HttpRequest) -> Sequence[str]:
         """Return a stand-in: rows are drawn by their template, headings by `headings`."""
@@ -304,14 +147,7 @@ class BoardModelAdmin(ModelAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Put on each row the cells that other floors add, with a fixed number of queries."""
-        for row in rows:
-            row.cells = {}
-        if not rows:
-            return
-        for column in _columns.get(self.board_name, {}).values():
-            cells = column.cells(rows, request)
-            for row in rows:
-                row.cells[column.key] = cells.get(row.pk, "")
+        lists.fill(self.board_name, rows, request)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -480,51 +316,3 @@ class BoardModelAdmin(ModelAdmin):
     def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Any:
         """Change a row through its verb and return it."""
         raise NotImplementedError
-
-
-# --- Filters ---------------------------------------------------------------------------------------------
-
-
-class StatusFilter(admin.SimpleListFilter):
-    """A filter by status, in the words the board uses everywhere."""
-
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the statuses the model knows."""
-        choices = model_admin.model._meta.get_field("status").choices
-        return [(value, status_look.of(value).label) for value, _ in choices]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of that status."""
-        return queryset if self.value() is None else queryset.filter(status=self.value())
-
-
-class ScopedFilter(admin.SimpleListFilter):
-    """A filter by a related row of the chosen company, such as an issue's assignee."""
-
-    model: ClassVar[type[Model]]
-    field: ClassVar[str]
-    limit: ClassVar[int] = 100
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the related rows of the chosen company."""
-        rows = self.model._default_manager.filter(company_id=scope_of(request).company_id)
-        return [(str(row.pk), str(row)) for row in self.choose(rows)[: self.limit]]
-
-    def choose(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows offered, in their order."""
-        return rows.order_by("name")
-
-    def has_output(self) -> bool:
-        """Offered even when there is only one row to choose."""
-        return len(self.lookup_choices) > 0
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that belong to the chosen one."""
-        value = self.value()
-        if value is None:
-            return queryset
-        row_id = naming.as_field_uuid(value)
-        return queryset.none() if row_id is None else queryset.filter(**{self.field: row_id})

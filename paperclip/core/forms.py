@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from django import forms
 from unfold import widgets
 
-from paperclip.core.errors import Invalid, Refusal
+from paperclip.core.api import parsing
+from paperclip.core.errors import BadRequest, Invalid, Refusal
 
 
 class BoardForm(forms.Form):
@@ -68,7 +69,16 @@ def json_field(label: str, *, help_text: str = "") -> forms.JSONField:
 
 
 class _JsonField(forms.JSONField):
-    """Shows an empty object as an empty box."""
+    """Reads JSON as strictly as the API does, and shows an empty object as an empty box."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value of the JSON text. Raises ValidationError for what the API would refuse."""
+        if value in self.empty_values or not isinstance(value, str):
+            return None
+        try:
+            return parsing.loads(value.encode())
+        except BadRequest as error:
+            raise forms.ValidationError(error.message.replace("Request body", "This")) from error
 
     def prepare_value(self, value: Any) -> Any:
         """Return the text shown for `value`."""

@@ -12,8 +12,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from paperclip.core import clock, links, panels
-from paperclip.core.admin import BoardModelAdmin, Heading, scope_of
+from paperclip.core.admin import BoardModelAdmin
 from paperclip.core.links import Link
+from paperclip.core.lists import Heading
+from paperclip.core.scope import scope_of
 from paperclip.governance import approvals, words
 from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus
 from paperclip.governance.models import Approval

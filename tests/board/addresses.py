@@ -31,14 +31,14 @@ def pages(scene: Scene) -> dict[str, tuple[str, int]]:
     """Return the pages of single rows."""
     return {
         "issue": (f"/admin/issues/issue/{scene.issue.pk}/change/", 22),
-        "agent": (f"/admin/companies/agent/{scene.backend.pk}/change/", 18),
-        "run": (f"/admin/heartbeat/run/{scene.running.pk}/change/", 10),
-        "run that was retried": (f"/admin/heartbeat/run/{scene.retried.pk}/change/", 11),
+        "agent": (f"/admin/companies/agent/{scene.backend.pk}/change/", 19),
+        "run": (f"/admin/heartbeat/run/{scene.running.pk}/change/", 11),
+        "run that was retried": (f"/admin/heartbeat/run/{scene.retried.pk}/change/", 12),
         "run, head": (f"/admin/heartbeat/run/{scene.running.pk}/part/head/", 6),
         "run, events": (f"/admin/heartbeat/run/{scene.running.pk}/part/events/", 6),
-        "project": (f"/admin/companies/project/{scene.project.pk}/change/", 8),
-        "goal": (f"/admin/companies/goal/{scene.goal.pk}/change/", 8),
-        "approval": (f"/admin/governance/approval/{scene.approval.pk}/change/", 6),
+        "project": (f"/admin/companies/project/{scene.project.pk}/change/", 9),
+        "goal": (f"/admin/companies/goal/{scene.goal.pk}/change/", 9),
+        "approval": (f"/admin/governance/approval/{scene.approval.pk}/change/", 7),
         "company": (f"/admin/companies/company/{scene.company.pk}/change/", 11),
     }
 

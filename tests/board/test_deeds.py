@@ -59,6 +59,22 @@ def test_way_back_stays_on_the_board(scene, next_url):
     assert response["Location"] == f"/admin/issues/issue/{scene.issue.pk}/change/"
 
 
+@pytest.mark.parametrize("name", addresses.DEED_NAMES)
+def test_deed_with_text_the_database_cannot_hold_is_refused(scene, name):
+    fields = dict.fromkeys(("body", "title", "reason", "said", "note", "name", "key", "revision"), "a\x00b")
+    assert browse(scene.owner).post(addresses.deeds(scene)[name], fields).status_code == 400
+
+
+@pytest.mark.parametrize("name", addresses.DEED_NAMES)
+def test_deed_with_nonsense_is_answered_with_a_sentence(scene, name):
+    fields = dict.fromkeys(
+        ("title", "status", "reason", "key", "revision", "assignee", "project"), "💥" * 300
+    )
+    response = browse(scene.owner).post(addresses.deeds(scene)[name], fields, follow=True)
+    assert response.status_code == 200
+    assert messages_of(response) or name in ("agent, new key", "agent, wake")
+
+
 # --- Issues ----------------------------------------------------------------------------------------------
 
 
@@ -284,7 +300,16 @@ def test_agent_is_hired_with_a_program(scene):
 
 @pytest.mark.parametrize(
     "fault",
-    [{"name": ""}, {"more_config": "[1]"}, {"more_config": "{"}, {"role": "king"}, {"interval_minutes": "0"}],
+    [
+        {"name": ""},
+        {"more_config": "[1]"},
+        {"more_config": "{"},
+        {"more_config": '{"a": NaN}'},
+        {"more_config": '{"a": "\\u0000"}'},
+        {"more_config": "[" * 200 + "]" * 200},
+        {"role": "king"},
+        {"interval_minutes": "0"},
+    ],
 )
 def test_bad_agent_is_refused_beside_its_field(scene, fault):
     response = browse(scene.owner).post("/admin/companies/agent/add/", {**AGENT, **fault})

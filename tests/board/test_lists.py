@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from issues.models import Issue
-from paperclip.core.admin import COUNT_LIMIT, BoundedPaginator
+from paperclip.core.lists import COUNT_LIMIT, BoundedPaginator
 from tests import factories
 from tests.board.conftest import browse
 

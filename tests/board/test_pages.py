@@ -181,6 +181,35 @@ def test_run_page_shows_the_whole_chain_from_any_attempt(scene):
     assert "Attempt 3: scheduled retry" in html
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/admin/search/",
+        "/admin/search/?extended=1&s=a&page=abc",
+        "/admin/search/?s=" + "x" * 3000,
+        "/admin/jsi18n/",
+        "/admin/password_change/",
+        "/admin/autocomplete/",
+        "/admin/r/x/y/",
+        "/admin/issues/",
+        "/admin/autocomplete/?app_label=issues&model_name=issue&field_name=title",
+    ],
+)
+def test_addresses_of_the_frame_never_break(scene, url):
+    assert browse(scene.owner).get(url).status_code in (200, 403, 404)
+
+
+def test_choices_of_related_rows_are_those_of_the_company(scene, outsider):
+    url = "/admin/autocomplete/?app_label=issues&model_name=issue&field_name=assignee_agent&term=backend"
+    assert [found["text"] for found in browse(scene.owner).get(url).json()["results"]] == ["Backend"]
+    assert browse(outsider).get(url).json()["results"] == []
+
+
+@pytest.mark.parametrize("kind", ["delete", "history"])
+def test_there_is_no_page_to_delete_with(scene, kind):
+    assert browse(scene.owner).get(f"/admin/issues/issue/{scene.issue.pk}/{kind}/").status_code == 404
+
+
 def test_command_palette_finds_issues_and_agents_of_the_company_only(scene, outsider):
     found = browse(scene.owner).get("/admin/search/?extended=1&s=backend").content.decode()
     assert "Backend" in found

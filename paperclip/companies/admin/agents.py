@@ -6,156 +6,27 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold import widgets
 
 from paperclip.companies import agents, auth, keys, org, queries, rights, told
-from paperclip.companies.choices import ADAPTER_TYPES, AgentRole, AgentStatus
+from paperclip.companies.admin import agent_form
+from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Activity, Agent, AgentApiKey, AgentConfigRevision
-from paperclip.core import clock, links, naming, panels, redaction
-from paperclip.core.admin import BoardModelAdmin, FormPage, Heading, StatusFilter, scope_of
+from paperclip.core import clock, links, naming, panels
+from paperclip.core.admin import BoardModelAdmin, FormPage
 from paperclip.core.errors import BadRequest, NotFound
-from paperclip.core.forms import BoardForm, choice, json_field, text
+from paperclip.core.filters import StatusFilter
 from paperclip.core.links import Link
-from paperclip.core.templatetags.board import role_words
+from paperclip.core.lists import Heading
+from paperclip.core.scope import scope_of
 
 _REVISIONS_SHOWN = 20
 _ACTIVITY_SHOWN = 15
 _PAUSABLE = (AgentStatus.ACTIVE, AgentStatus.IDLE, AgentStatus.RUNNING, AgentStatus.ERROR)
-
-
-class AgentForm(BoardForm):
-    """What a person says about an agent: fields for what a `process` agent needs, JSON for the rest."""
-
-    name = text("Name", help_text="What everybody calls it.")
-    title = text("Title", required=False, help_text="Such as Head of research.")
-    role = choice("Role", [(role, role_words(role)) for role in AgentRole.values])
-    reports_to = choice("Reports to", required=False)
-    capabilities = text(
-        "What it can do", required=False, wide=True, help_text="Others read this to choose whom to ask."
-    )
-    adapter_type = choice(
-        "Adapter", [(name, name) for name in ADAPTER_TYPES], help_text="process starts a program."
-    )
-    cwd = text(
-        "Folder it works in",
-        required=False,
-        help_text="An absolute path; left empty, it gets one of its own.",
-    )
-    command = text("Command", required=False, help_text="The program that is started, such as python3.")
-    args = text("Arguments", required=False, wide=True, help_text="One per line.")
-    more_config = json_field(
-        "Other configuration", help_text='JSON, such as {"timeoutSec": 600, "env": {"NAME": "value"}}'
-    )
-    has_timer = forms.BooleanField(
-        label="Wake it by a timer too", required=False, widget=widgets.UnfoldBooleanSwitchWidget()
-    )
-    interval_minutes = forms.IntegerField(
-        label="Every … minutes",
-        required=False,
-        min_value=1,
-        max_value=60 * 24 * 7,
-        widget=widgets.UnfoldAdminIntegerFieldWidget(),
-    )
-    more_runtime = json_field("Other heartbeat settings", help_text='JSON, such as {"maxConcurrentRuns": 1}')
-
-    halves = ("name", "title", "role", "reports_to", "adapter_type", "cwd", "has_timer", "interval_minutes")
-    parts = {"adapter_type": "How it is run", "has_timer": "When it is woken"}
-
-    def offer(self) -> None:
-        """Offer the company's agents as managers."""
-        rows = queries.agents_of(self.scope.company_id)
-        if self.row is not None:
-            rows = rows.exclude(pk=self.row.pk)
-        managers = [(str(pk), name) for pk, name in rows.values_list("pk", "name")[:500]]
-        self.set_choices("reports_to", [("", "Nobody"), *managers])
-        if self.row is None:
-            self.initial.setdefault("role", AgentRole.ENGINEER)
-            self.initial.setdefault("adapter_type", "process")
-
-    def values_of(self, row: Any) -> dict[str, Any]:
-        """Return what the form shows of an agent. Configuration that holds secrets stays on the server."""
-        config = without_secrets(row.adapter_config)
-        beat = dict(row.runtime_config.get("heartbeat") or {})
-        interval = beat.pop("intervalSec", None)
-        return {
-            **super().values_of(row),
-            "reports_to": str(row.reports_to_id or ""),
-            "cwd": config.pop("cwd", ""),
-            "command": config.pop("command", ""),
-            "args": "\n".join(map(str, config.pop("args", []) or [])),
-            "more_config": config,
-            "has_timer": beat.pop("enabled", False) is True,
-            "interval_minutes": max(1, round(interval / 60)) if isinstance(interval, int | float) else None,
-            "more_runtime": without_secrets(beat),
-        }
-
-    def clean_more_config(self) -> dict[str, Any]:
-        """Return the object, or say that it is none."""
-        return self._object("more_config")
-
-    def clean_more_runtime(self) -> dict[str, Any]:
-        """Return the object, or say that it is none."""
-        return self._object("more_runtime")
-
-    def _object(self, name: str) -> dict[str, Any]:
-        value = self.cleaned_data[name] or {}
-        if not isinstance(value, dict):
-            raise forms.ValidationError("This must be a JSON object, in braces.")
-        return value
-
-
-def without_secrets(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a configuration that hold no secret: what a form may show and send back."""
-    return {
-        key: value
-        for key, value in config.items()
-        if key != "env" and redaction.data(value, key=key) == value
-    }
-
-
-def shown(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration as people may read it: names of the environment, no values."""
-    return {
-        key: redaction.env(value)
-        if key == "env" and isinstance(value, dict)
-        else redaction.data(value, key=key)
-        for key, value in config.items()
-    }
-
-
-def _with_secrets(stored: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
-    visible = without_secrets(stored)
-    return {key: value for key, value in stored.items() if key not in visible} | sent
-
-
-def _fields(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": values["name"],
-        "title": values["title"] or None,
-        "role": values["role"],
-        "reports_to": naming.as_field_uuid(values["reports_to"]),
-        "capabilities": values["capabilities"] or None,
-        "adapter_type": values["adapter_type"],
-        "adapter_config": _adapter_config(values),
-        "runtime_config": {"heartbeat": _heartbeat(values)},
-    }
-
-
-def _adapter_config(values: dict[str, Any]) -> dict[str, Any]:
-    own = {"command": values["command"], "cwd": values["cwd"], "args": values["args"].splitlines()}
-    return {**values["more_config"], **{key: value for key, value in own.items() if value}}
-
-
-def _heartbeat(values: dict[str, Any]) -> dict[str, Any]:
-    interval = values["interval_minutes"]
-    timer = {"enabled": values["has_timer"]} | ({"intervalSec": interval * 60} if interval else {})
-    return {**values["more_runtime"], **timer}
 
 
 @admin.register(Agent)
@@ -166,7 +37,7 @@ class AgentAdmin(BoardModelAdmin):
     icon = "smart_toy"
     row_template = "companies/agent_row.html"
     page_template = "companies/agent_page.html"
-    form_class = AgentForm
+    form_class = agent_form.AgentForm
     may_add = True
     empty_title = "Nobody works here yet"
     empty_text = "An agent is a program that is woken, takes an issue, works on it and goes back to sleep."
@@ -238,8 +109,8 @@ class AgentAdmin(BoardModelAdmin):
     def _configuration(self, row: Agent) -> dict[str, Any]:
         history = AgentConfigRevision.objects.filter(agent=row).order_by("-created_at")
         return {
-            "adapter_config": shown(row.adapter_config),
-            "runtime_config": shown(row.runtime_config),
+            "adapter_config": agent_form.shown(row.adapter_config),
+            "runtime_config": agent_form.shown(row.runtime_config),
             "keys": list(AgentApiKey.objects.filter(agent=row).order_by("-created_at")[:50]),
             "revisions": list(
                 history.select_related("created_by_user", "created_by_agent").defer(
@@ -253,16 +124,18 @@ class AgentAdmin(BoardModelAdmin):
         scope = scope_of(request)
         rights.require_agent_creator(scope.actor, scope.chosen.pk)
         return agents.create_directly(
-            company=scope.chosen, fields=_fields(values), actor=scope.actor, now=clock.now()
+            company=scope.chosen, fields=agent_form.fields(values), actor=scope.actor, now=clock.now()
         )
 
     def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Agent:
         """Change an agent; the parts of its configuration the form did not show are kept."""
         actor = scope_of(request).actor
         rights.require_agent_editor(actor, row)
-        fields = _fields(values)
-        fields["adapter_config"] = _with_secrets(row.adapter_config, fields["adapter_config"])
-        beat = _with_secrets(row.runtime_config.get("heartbeat") or {}, fields["runtime_config"]["heartbeat"])
+        fields = agent_form.fields(values)
+        fields["adapter_config"] = agent_form.with_secrets(row.adapter_config, fields["adapter_config"])
+        beat = agent_form.with_secrets(
+            row.runtime_config.get("heartbeat") or {}, fields["runtime_config"]["heartbeat"]
+        )
         fields["runtime_config"] = {**row.runtime_config, "heartbeat": beat}
         return agents.update(
             agent=row, fields=fields, actor=actor, now=clock.now(), replace_adapter_config=True

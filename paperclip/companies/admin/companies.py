@@ -18,9 +18,11 @@ from paperclip.companies import lifecycle, queries
 from paperclip.companies.choices import CompanyStatus, MemberStatus, PrincipalType
 from paperclip.companies.models import Company, Member, User
 from paperclip.core import clock, links
-from paperclip.core.admin import COMPANY_KEY, BoardModelAdmin, Heading, scope_of
+from paperclip.core.admin import BoardModelAdmin
 from paperclip.core.forms import BoardForm, text
 from paperclip.core.links import Link
+from paperclip.core.lists import Heading
+from paperclip.core.scope import COMPANY_KEY, scope_of
 
 
 class CompanyForm(BoardForm):

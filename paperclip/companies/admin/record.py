@@ -12,7 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from paperclip.companies import told
 from paperclip.companies.choices import ActorType
 from paperclip.companies.models import Activity, Agent
-from paperclip.core.admin import BoardModelAdmin, Heading, ScopedFilter, scope_of
+from paperclip.core.admin import BoardModelAdmin
+from paperclip.core.filters import ScopedFilter
+from paperclip.core.lists import Heading
+from paperclip.core.scope import scope_of
 
 _KINDS = (
     ("issue", "Issues"), ("agent", "Agents"), ("heartbeat_run", "Runs"), ("approval", "Approvals"),

@@ -17,9 +17,12 @@ from paperclip.companies import goals, projects, queries
 from paperclip.companies.choices import GoalLevel, GoalStatus, ProjectStatus
 from paperclip.companies.models import Goal, Project
 from paperclip.core import clock, links, naming, panels
-from paperclip.core.admin import BoardModelAdmin, Heading, StatusFilter, scope_of
+from paperclip.core.admin import BoardModelAdmin
+from paperclip.core.filters import StatusFilter
 from paperclip.core.forms import BoardForm, choice, text
 from paperclip.core.links import Link
+from paperclip.core.lists import Heading
+from paperclip.core.scope import scope_of
 
 _OFFERED = 500
 

@@ -109,7 +109,7 @@ def test_single_comment(cast, issue, thread):
     assert (answer.status_code, answer.json()["body"]) == (200, "3")
 
 
-@pytest.mark.parametrize("reference", ["foreign", str(uuid4()), "nonsense"])
+@pytest.mark.parametrize("reference", ["foreign", factories.NO_SUCH_ID, "nonsense"])
 def test_comment_of_another_issue_is_not_found(cast, issue, reference):
     """I-71, IW-3."""
     if reference == "foreign":

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from issues.models import Issue, Relation
@@ -155,6 +153,6 @@ def test_any_agent_of_the_company_may_create_a_child(cast, parent):
     assert cast.as_agent(cast.peer).post(children(parent), {"title": "x"}).status_code == 201
 
 
-@pytest.mark.parametrize("reference", [str(uuid4()), "NOPE-1", "not-a-uuid", "%20"])
+@pytest.mark.parametrize("reference", [factories.NO_SUCH_ID, "NOPE-1", "not-a-uuid", "%20"])
 def test_unknown_parent(cast, reference):
     assert cast.as_owner.post(f"/api/issues/{reference}/children", {"title": "x"}).status_code == 404

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from issues.models import Label
@@ -95,7 +93,7 @@ def test_agents_make_and_delete_labels(cast, path):
     assert caller.delete(f"/api/labels/{made.json()['id']}").status_code == 200
 
 
-@pytest.mark.parametrize("reference", [str(uuid4()), "nonsense"])
+@pytest.mark.parametrize("reference", [factories.NO_SUCH_ID, "nonsense"])
 def test_unknown_label(cast, reference):
     answer = cast.as_owner.delete(f"/api/labels/{reference}")
 
