@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -26,7 +27,7 @@ from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
 
 _LOOK_AHEAD = 64
-_WORDS = {
+_WORDS: dict[str, Any] = {
     "idle": [status.value for status in AGENT_NOT_INVOKABLE],
     "priorities": list(PRIORITY_ORDER),
     "most": _LOOK_AHEAD,

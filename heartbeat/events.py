@@ -29,7 +29,7 @@ def append(
     payload: dict[str, Any] | None = None,
 ) -> None:
     """Add an event to `run`. The number is drawn from the run's own counter, so two writers never share one."""
-    values = {
+    values: dict[str, Any] = {
         "run": run.pk,
         "type": event_type,
         "stream": Stream.SYSTEM,

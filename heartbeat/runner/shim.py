@@ -641,11 +641,11 @@ class Shim:
         """Serve the agent until it ends, and make it end when its time is over."""
         deadline = time.monotonic() + timeout_seconds if timeout_seconds > 0 else None
         is_killed = False
-        while self.status is None:
+        while not self._has_ended():
             until = deadline if self.kill_at is None else self.kill_at
             self._turn(None if is_killed else until)
             now = time.monotonic()
-            if self.status is not None or is_killed:
+            if self._has_ended() or is_killed:
                 continue
             if self.kill_at is not None:
                 if now >= self.kill_at:
@@ -655,6 +655,9 @@ class Shim:
             elif deadline is not None and now >= deadline:
                 self.timed_out = True
                 self._terminate(f"Timed out after {timeout_seconds:g} s")
+
+    def _has_ended(self) -> bool:
+        return self.status is not None
 
     def _end_leftovers(self) -> None:
         """End what outlived the agent program: SIGTERM, a short grace, SIGKILL.

@@ -1,4 +1,4 @@
-"""What issues add to pages of lower floors: the work of an agent, a project or a goal, and what an approval is about."""
+"""What issues add to pages of lower floors: the work of an agent, a project or a goal, what an approval is about."""
 
 from __future__ import annotations
 

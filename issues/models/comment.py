@@ -15,10 +15,14 @@ class Comment(ChangingRow):
     `number` counts all comments in the order they were stored, so that two of the same millisecond keep their order.
     """
 
-    number = models.BigIntegerField(unique=True, editable=False, db_default=RawSQL("nextval('issue_comment_number')", []))
+    number = models.BigIntegerField(
+        unique=True, editable=False, db_default=RawSQL("nextval('issue_comment_number')", [])
+    )
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="comments")
-    author_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    author_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     author_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     author_type = models.CharField(max_length=8, choices=AuthorType.choices)
     created_by_run = models.ForeignKey(

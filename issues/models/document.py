@@ -16,10 +16,18 @@ class Document(ChangingRow):
     latest_body = models.TextField()
     latest_revision_id = models.UUIDField(null=True, blank=True)
     latest_revision_number = models.PositiveIntegerField(default=1)
-    created_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    updated_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    updated_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    updated_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    updated_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         db_table = "documents"
@@ -38,7 +46,9 @@ class IssueDocument(ChangingRow):
 
     class Meta:
         db_table = "issue_documents"
-        constraints = [models.UniqueConstraint(fields=["company", "issue", "key"], name="issue_document_key_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["company", "issue", "key"], name="issue_document_key_once")
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -54,15 +64,21 @@ class DocumentRevision(Row):
     format = models.CharField(max_length=16, default="markdown")
     body = models.TextField()
     change_summary = models.TextField(null=True, blank=True)
-    created_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_by_run = models.ForeignKey(
         "heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="document_revisions"
     )
 
     class Meta:
         db_table = "document_revisions"
-        constraints = [models.UniqueConstraint(fields=["document", "revision_number"], name="revision_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["document", "revision_number"], name="revision_number_once")
+        ]
 
     def __str__(self) -> str:
         return f"revision {self.revision_number}"

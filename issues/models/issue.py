@@ -45,12 +45,16 @@ class Issue(ChangingRow):
     """
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="issues")
-    project = models.ForeignKey(Project, on_delete=models.SET_NULL, null=True, blank=True, related_name="issues")
+    project = models.ForeignKey(
+        Project, on_delete=models.SET_NULL, null=True, blank=True, related_name="issues"
+    )
     project_workspace = models.ForeignKey(
         "workspaces.ProjectWorkspace", on_delete=models.SET_NULL, null=True, blank=True, related_name="issues"
     )
     goal = models.ForeignKey(Goal, on_delete=models.SET_NULL, null=True, blank=True, related_name="issues")
-    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children"
+    )
     title = models.TextField()
     description = models.TextField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=IssueStatus.choices, default=IssueStatus.BACKLOG)
@@ -94,7 +98,11 @@ class Issue(ChangingRow):
     monitor_notes = models.TextField(null=True, blank=True)
     monitor_scheduled_by = models.CharField(max_length=16, null=True, blank=True)
     execution_workspace = models.ForeignKey(
-        "workspaces.ExecutionWorkspace", on_delete=models.SET_NULL, null=True, blank=True, related_name="issues"
+        "workspaces.ExecutionWorkspace",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="issues",
     )
     execution_workspace_preference = models.CharField(
         max_length=24, choices=WorkspacePreference.choices, null=True, blank=True
@@ -112,9 +120,12 @@ class Issue(ChangingRow):
         constraints = [
             models.UniqueConstraint(fields=["company", "issue_number"], name="issue_number_once"),
             models.CheckConstraint(condition=Q(status__in=IssueStatus.values), name="issue_status_known"),
-            models.CheckConstraint(condition=Q(priority__in=IssuePriority.values), name="issue_priority_known"),
             models.CheckConstraint(
-                condition=Q(assignee_agent__isnull=True) | Q(assignee_user__isnull=True), name="issue_one_assignee_kind"
+                condition=Q(priority__in=IssuePriority.values), name="issue_priority_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(assignee_agent__isnull=True) | Q(assignee_user__isnull=True),
+                name="issue_one_assignee_kind",
             ),
             models.CheckConstraint(
                 condition=~Q(status=IssueStatus.IN_PROGRESS)
@@ -125,7 +136,9 @@ class Issue(ChangingRow):
             models.CheckConstraint(
                 condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="issue_not_its_own_parent"
             ),
-            models.CheckConstraint(condition=Q(request_depth__lte=MAX_REQUEST_DEPTH), name="issue_depth_in_range"),
+            models.CheckConstraint(
+                condition=Q(request_depth__lte=MAX_REQUEST_DEPTH), name="issue_depth_in_range"
+            ),
             models.UniqueConstraint(
                 fields=["company", "origin_kind", "origin_id"],
                 condition=_OPEN_AND_VISIBLE & Q(origin_kind__in=ORIGIN_ONE_OPEN),
@@ -170,13 +183,19 @@ class Relation(ChangingRow):
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="blocks_links")
     related_issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="blocked_by_links")
     type = models.CharField(max_length=16, default="blocks")
-    created_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         db_table = "issue_relations"
         constraints = [
-            models.UniqueConstraint(fields=["company", "issue", "related_issue", "type"], name="relation_once"),
+            models.UniqueConstraint(
+                fields=["company", "issue", "related_issue", "type"], name="relation_once"
+            ),
             models.CheckConstraint(condition=~Q(issue=F("related_issue")), name="relation_not_to_itself"),
         ]
 
@@ -226,7 +245,9 @@ class InboxArchive(ChangingRow):
 
     class Meta:
         db_table = "issue_inbox_archives"
-        constraints = [models.UniqueConstraint(fields=["company", "issue", "user"], name="inbox_archive_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["company", "issue", "user"], name="inbox_archive_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.issue_id} archived by {self.user_id}"
@@ -238,8 +259,12 @@ class ApprovalLink(Row):
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="approval_links")
     approval = models.ForeignKey(Approval, on_delete=models.CASCADE, related_name="issue_links")
-    linked_by_agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    linked_by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    linked_by_agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    linked_by_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         db_table = "issue_approvals"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -34,7 +35,8 @@ class Allowance:
 def spend(name: str, *, limit: int, window: timedelta, now: datetime) -> Allowance:
     """Count one use of `name` and return what is left of `limit` per `window`. One statement, exact under races."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"name": name, "now": now, "window": window})
+        values: dict[str, Any] = {"name": name, "now": now, "window": window}
+        cursor.execute(_COUNT, values)
         used, started_at = cursor.fetchone()
     left = (started_at + window - now).total_seconds()
     return Allowance(limit - used, max(1, math.ceil(left)))
