@@ -32,8 +32,9 @@ from django.db import close_old_connections, connection
 from heartbeat import claims, duties, lifecycle
 from heartbeat.choices import RunStatus
 from heartbeat.models import Run, Runner
-from heartbeat.runner import ending, lease, start, strays
+from heartbeat.runner import ending, lease, nursery, start, strays
 from heartbeat.runner.listening import Listener
+from heartbeat.runner.nursery import Nursery
 from heartbeat.runner.rundir import RunDir
 from heartbeat.runner.start import Started
 from paperclip.core import clock
@@ -52,6 +53,7 @@ class Live:
     """A run whose program this runner follows."""
 
     started: Started
+    watched: bool = False
     pidfd: int | None = None
     told_started: bool = False
     log_bytes: int = 0
@@ -88,6 +90,7 @@ class Loop:
         self.selector.register(self.wake_read, selectors.EVENT_READ, "wake")
         self.listener = Listener()
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="run")
+        self.nursery = Nursery(Path(settings.RUNS_ROOT)) if nursery.is_possible() else None
         self.claim = Every(POLL_SECONDS)
         self.progress = Every(PROGRESS_SECONDS)
         self.orphans = Every(ORPHAN_LOOK_SECONDS)
@@ -113,6 +116,8 @@ class Loop:
             self._guarded(self._pass)
             self._wait()
         self.pool.shutdown(wait=True)
+        if self.nursery is not None:
+            self.nursery.close()
         if self.runner is not None:
             runner = self.runner
             self._guarded(lambda: lease.retire(runner, now=clock.now()))
@@ -224,7 +229,7 @@ class Loop:
     def _start(self, run: Run) -> None:
         """In a thread: start the program, and follow it or forget it."""
         try:
-            started = start.start(run)
+            started = start.start(run, self.nursery)
         except DatabaseError as error:
             log.error("run %s: could not be prepared: %s; trying again", run.pk, _first_line(error))
             connection.close()
@@ -245,8 +250,9 @@ class Loop:
 
     def _watch_new(self) -> None:
         for item in list(self.live.values()):
-            if item.pidfd is None and item.started.shim is not None and not item.ending:
-                item.pidfd = _pidfd(item.started.shim.pid)
+            if not item.watched and not item.ending:
+                item.watched = True
+                item.pidfd = _pidfd(item.started)
                 if item.pidfd is not None:
                     self.selector.register(item.pidfd, selectors.EVENT_READ, item.started.run_id)
 
@@ -367,7 +373,7 @@ class Loop:
             assert run.claim_token is not None
             alive = directory.is_alive()
             log.info("run %s: %s", run.pk, "found again" if alive else "has ended meanwhile")
-            self.live[run.pk] = Live(Started(run.pk, run.claim_token, directory, None))
+            self.live[run.pk] = Live(Started(run.pk, run.claim_token, directory))
         self.orphans.due_at = 0.0
         strays.end(Path(settings.RUNS_ROOT), known={str(run_id) for run_id in (*self.live, *self.starting)})
 
@@ -382,12 +388,12 @@ class Loop:
             log.exception("due work failed; it is tried again")
 
 
-def _pidfd(pid: int) -> int | None:
-    """Return a descriptor that becomes readable when the process ends; None where the platform has none."""
-    if not hasattr(os, "pidfd_open"):
-        return None
+def _pidfd(started: Started) -> int | None:
+    """Return a descriptor that becomes readable when the shim ends; None where the platform has none."""
+    if started.shim is None or not hasattr(os, "pidfd_open"):
+        return started.pidfd
     try:
-        return os.pidfd_open(pid)
+        return os.pidfd_open(started.shim.pid)
     except ProcessLookupError:
         return None
 

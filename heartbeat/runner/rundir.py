@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from heartbeat.runner import shim
 
@@ -162,17 +162,26 @@ def create(runs_root: Path, run_id: str, spec: Spec, env: Mapping[str, str]) -> 
     return rundir
 
 
+_Proof = TypeVar("_Proof")
+
+
 def start_shim(rundir: "RunDir") -> "subprocess.Popen[bytes]":
+    """Start the shim of a run as a program of its own, which the caller must collect; see `start_shim_by`."""
+    return start_shim_by(_launch, rundir)
+
+
+def start_shim_by(launch: "Callable[[RunDir, int, int], _Proof]", rundir: "RunDir") -> _Proof:
     """Start the shim of a run; its lock is held before it exists, so it never looks dead in between.
 
-    The caller must collect the process it gets. Raises AlreadyStarted for a run that was started
-    before, OSError when no process can be started.
+    `launch` is given the directory, the held lock and the file for the shim's errors, starts the shim with copies of
+    both, and what it returns is returned. Raises AlreadyStarted for a run that was started before, OSError when no
+    process can be started.
     """
     errors = os.open(rundir.path / shim.SHIM_ERRORS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fd = rundir._lock_alive()
         try:
-            return _launch(rundir, fd, errors)
+            return launch(rundir, fd, errors)
         except OSError:
             (rundir.path / shim.ALIVE_FILE).unlink()
             raise
@@ -190,7 +199,7 @@ def _launch(rundir: "RunDir", lock_fd: int, errors_fd: int) -> "subprocess.Popen
         stderr=errors_fd,
         pass_fds=(lock_fd,),
         start_new_session=True,
-        env=_shim_environment(),
+        env=shim_environment(),
         cwd="/",
     )
 
@@ -529,7 +538,7 @@ class RunDir:
             return _count(record, "pid")
 
     def _is_own_shim(self, pid: int) -> bool:
-        return str(self.path).encode() in _command_line(pid) and self.is_alive()
+        return _holds_open(pid, self.path / shim.ALIVE_FILE) and self.is_alive()
 
     def _leftovers(self, group: int | None) -> list[int]:
         """Return the processes marked as this run's, and with them the rest of the agent's group."""
@@ -630,7 +639,7 @@ def _check_run_id(run_id: str) -> None:
         raise ValueError("a run id is up to 64 letters, digits, hyphens and underscores")
 
 
-def _shim_environment() -> dict[str, str]:
+def shim_environment() -> dict[str, str]:
     """What a Python needs to find its libraries. The runner's own variables are not the shim's business."""
     names = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
     return {name: os.environ[name] for name in names if name in os.environ}
@@ -672,15 +681,19 @@ def _environment(pid: int) -> list[bytes]:
         return []
 
 
-def _command_line(pid: int) -> list[bytes]:
-    if sys.platform == "linux":
-        return _proc_file(pid, "cmdline")
-    import psutil
+def _holds_open(pid: int, path: Path) -> bool:
+    """True when the process has the file open; False for one that is gone, or a stranger's."""
+    if sys.platform != "linux":
+        import psutil
 
+        try:
+            return any(Path(each.path).samefile(path) for each in psutil.Process(pid).open_files())
+        except psutil.Error:
+            return False
     try:
-        return [word.encode() for word in psutil.Process(pid).cmdline()]
-    except psutil.Error:
-        return []
+        return any(each.exists() and each.samefile(path) for each in Path(f"/proc/{pid}/fd").iterdir())
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
 
 
 def _is_running(pid: int) -> bool:

@@ -1,5 +1,7 @@
 """Owns one agent program for its whole life: `python -I -S shim.py <run directory> [lock fd]`.
 
+Called as `shim.py --nursery <socket fd>` it owns none, but forks such shims on request: see `nurse`.
+
 The control plane may die and come back while an agent works; the agent belongs to this program
 instead. It feeds standard input, keeps the log, enforces the timeout, passes on a cancellation, ends
 what the agent leaves behind, and writes `exit.json` as its very last act. Parent and shim talk through
@@ -31,6 +33,7 @@ except ImportError:  # an interpreter without the C accelerator
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    import socket
     from collections.abc import Callable, Mapping, Sequence
     from hashlib import sha256
     from typing import Any, NoReturn
@@ -83,6 +86,11 @@ RETRY_SECONDS = 1.0
 EXIT_WRITE_SECONDS = 60.0
 
 PR_SET_CHILD_SUBREAPER = 36
+
+NURSERY = "--nursery"
+REQUEST_BYTES = 8 * 1024
+STARTED = b"+"
+REFUSED = b"!"
 
 
 class StartError(Exception):
@@ -515,7 +523,7 @@ def own_children() -> "list[int]":
     """Return the pids of this process's children (Linux only)."""
     me = os.getpid()
     try:
-        with open(f"/proc/self/task/{me}/children", encoding="ascii") as file:
+        with open(f"/proc/self/task/{me}/children", encoding="utf-8") as file:
             return [int(pid) for pid in file.read().split()]
     except FileNotFoundError:  # a kernel built without that list
         return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent_of(pid) == me]
@@ -925,7 +933,7 @@ def _write_durably(name: str, data: bytes) -> None:
 def boot_id() -> str | None:
     """Return what tells this boot of the host from any other, where the platform says so."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return None
@@ -953,7 +961,88 @@ def main(argv: "Sequence[str]") -> int:
     return 0
 
 
+# -- the nursery ------------------------------------------------------------------------------------
+
+
+def nurse(fd: int) -> None:
+    """Fork a shim for each run directory named on the socket `fd`, until the other end is closed.
+
+    A request is the directory with two descriptors, the held lock and the file for errors. The answer is STARTED
+    with a descriptor of the shim's process, or REFUSED and the number of the error.
+    """
+    import gc
+    import socket
+
+    if sys.platform == "linux":
+        import _ctypes  # noqa: F401 - for `become_subreaper`: what is loaded here costs no fork any time
+    gc.freeze()
+    os.set_inheritable(fd, False)
+    requests = socket.socket(fileno=fd)
+    signal.signal(signal.SIGCHLD, lambda number, frame: collect())
+    while True:
+        path, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
+        if not path:
+            return
+        # Until its descriptor is taken an ended shim must not be collected: its pid could become a stranger's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+        answer, proof = _fork_shim(requests, os.fsdecode(path), descriptors)
+        try:
+            socket.send_fds(requests, [answer], proof)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the runner is gone
+        # A copy of the lock that stayed open here would make the shim look alive for ever.
+        for each in (*descriptors, *proof):
+            os.close(each)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+
+
+def _fork_shim(
+    requests: "socket.socket", directory: str, descriptors: "list[int]"
+) -> "tuple[bytes, list[int]]":
+    """Return what to answer, and the descriptor of the shim where one could be had."""
+    try:
+        pid = os.fork()
+    except OSError as error:
+        return REFUSED + b"%d" % (error.errno or errno.EIO), []
+    if pid == 0:
+        requests.close()
+        _grow_up(directory, *descriptors)
+    try:
+        return STARTED, [os.pidfd_open(pid)]
+    except OSError:
+        return STARTED, []
+
+
+def collect() -> None:
+    """Let go of the shims that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+def _grow_up(directory: str, lock_fd: int, errors_fd: int) -> "NoReturn":
+    """Be a shim: in the fork, as a process that was started by itself would be."""
+    status = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        os.dup2(errors_fd, 2)
+        os.close(errors_fd)
+        status = main(["", directory, str(lock_fd)])
+    except BaseException:  # noqa: BLE001 - nothing may run on in this copy of the nursery
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == NURSERY:
+        nurse(int(sys.argv[2]))
+        sys.exit()
     status = main(sys.argv)
     sys.stderr.flush()
     os._exit(status)  # nothing is left to tidy up, and tidying takes longer than a short run

@@ -15,6 +15,7 @@ from heartbeat.adapters import registry
 from heartbeat.adapters.base import ConfigError, Program, Result
 from heartbeat.models import Run
 from heartbeat.runner import rundir
+from heartbeat.runner.nursery import Nursery
 from heartbeat.runner.rundir import RunDir, Spec
 from paperclip.core import clock
 
@@ -23,17 +24,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Started:
-    """A run whose shim was started, or found again: `shim` is None for one started by an earlier runner."""
+    """A run whose shim was started, or found again.
+
+    `pidfd` becomes readable when the shim ends, and is None where its lock alone tells. `shim` is a process to collect
+    after that, None when that is not for us to do.
+    """
 
     run_id: UUID
     claim_token: UUID
     directory: RunDir
-    shim: subprocess.Popen[bytes] | None
+    pidfd: int | None = None
+    shim: subprocess.Popen[bytes] | None = None
 
 
-def start(run: Run) -> Started | None:
+def start(run: Run, nursery: Nursery | None) -> Started | None:
     """Start the program of a claimed run; return None when it could not be, which ends the run with the reason.
 
+    The shim is forked by `nursery`, where there is one, else started as a program of its own.
     A directory left by an attempt that never started its shim is made anew. Raises what the database raises.
     """
     assert run.claim_token is not None
@@ -43,7 +50,11 @@ def start(run: Run) -> Started | None:
         assignment, warnings = preparation.assignment(run, now=now)
         program = adapter.spec(assignment)
         directory = _directory(run, program, preparation.secret_names(assignment), warnings)
-        return Started(run.pk, run.claim_token, directory, rundir.start_shim(directory))
+        if nursery is None:
+            return Started(run.pk, run.claim_token, directory, shim=rundir.start_shim(directory))
+        return Started(
+            run.pk, run.claim_token, directory, pidfd=rundir.start_shim_by(nursery.launch, directory)
+        )
     except ConfigError as error:
         _fail(run, str(error), error.code)
     except OSError as error:

@@ -14,16 +14,18 @@ from heartbeat import words
 from heartbeat.choices import Mechanism, RunStatus
 from heartbeat.models import Run
 from issues.choices import CLOSED, IssueStatus
-from issues.models import Issue
+from issues.models import Issue, Relation
 from paperclip.board import reasons
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent
+from paperclip.core import doctor
 from paperclip.governance import words as governance_words
 from paperclip.governance.choices import APPROVAL_OPEN
 from paperclip.governance.models import Approval
 
 LOOK_BACK = timedelta(days=14)
 _OF_EACH_KIND = 20
+_HOUSE = ("home", "runner")
 _LOOKED_AT = 100
 _FAILURES_LOOKED_AT = 500
 
@@ -47,12 +49,30 @@ def items(company_id: UUID, *, now: datetime) -> list[Item]:
     failed = list(_failed_runs(company_id, now=now))
     shown_agents = {item.who for item in failed}
     found = [
+        *_of_the_house(now=now),
         *_approvals(company_id),
         *failed,
         *_stuck_issues(company_id, now=now),
         *_agents_in_error(company_id, shown_agents),
     ]
     return sorted(found, key=lambda item: item.at, reverse=True)
+
+
+def _of_the_house(*, now: datetime) -> Iterator[Item]:
+    """What is wrong with this host itself: agents of every company stand still over it."""
+    for finding in doctor.findings(*_HOUSE):
+        if finding.state == "ok" or (finding.state == "warn" and finding.part != "home"):
+            continue
+        yield Item(
+            key=f"house-{finding.part}",
+            icon="dns",
+            group="wrong",
+            who=finding.part.capitalize(),
+            text=f"{finding.text}. {finding.hint}",
+            url=reverse("admin:heartbeat_runner_changelist"),
+            at=now,
+            act="Look",
+        )
 
 
 def _approvals(company_id: UUID) -> Iterator[Item]:
@@ -105,7 +125,16 @@ def _failed_runs(company_id: UUID, *, now: datetime) -> Iterator[Item]:
 
 
 def _stuck_issues(company_id: UUID, *, now: datetime) -> Iterator[Item]:
-    rows = Issue.objects.filter(company_id=company_id, status=IssueStatus.BLOCKED, hidden_at__isnull=True)
+    # Work that is not marked blocked stands as still when what it waits for was cancelled (field note 18).
+    waits_in_vain = Relation.objects.filter(
+        related_issue=OuterRef("pk"), type="blocks", issue__status=IssueStatus.CANCELLED
+    )
+    rows = Issue.objects.filter(
+        Q(status=IssueStatus.BLOCKED)
+        | Q(status__in=(IssueStatus.TODO, IssueStatus.IN_PROGRESS)) & Exists(waits_in_vain),
+        company_id=company_id,
+        hidden_at__isnull=True,
+    )
     rows = rows.select_related("assignee_agent", "assignee_user").only(
         "id", "identifier", "title", "status", "last_activity_at", "assignee_agent__name",
         "assignee_agent__status", "assignee_user__username", "assignee_user__first_name",

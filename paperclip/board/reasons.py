@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Count
+
 from heartbeat.choices import MAX_SCHEDULED_RETRIES, RUN_LIVE, RUN_TERMINAL, RunStatus
 from heartbeat.models import Run
 from issues.choices import CLOSED, IssueStatus
@@ -55,6 +57,7 @@ class Facts:
     live_run: Run | None = None
     last_run: Run | None = None
     blockers: Sequence[Blocker] = ()
+    open_children: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,14 @@ class Reason:
 
 
 def of(issues: Iterable[Issue], *, now: datetime) -> dict[UUID, Reason]:
-    """Return the reason of each issue in at most five queries; their assignees are read."""
+    """Return the reason of each issue in at most six queries; their assignees are read."""
     rows = list(issues)
     moving = [issue for issue in rows if issue.status in _MOVING]
     live = _live_runs([issue.pk for issue in moving])
     blockers = _blockers([issue.pk for issue in moving])
     idle = [issue.pk for issue in moving if issue.pk not in live and issue.status == IssueStatus.IN_PROGRESS]
     last = _last_runs(idle)
+    children = _open_children([issue.pk for issue in moving if issue.status == IssueStatus.BLOCKED])
     return {
         issue.pk: decide_reason(
             Facts(
@@ -83,6 +87,7 @@ def of(issues: Iterable[Issue], *, now: datetime) -> dict[UUID, Reason]:
                 live_run=live.get(issue.pk),
                 last_run=last.get(issue.pk),
                 blockers=blockers.get(issue.pk, ()),
+                open_children=children.get(issue.pk, 0),
             ),
             now=now,
         )
@@ -100,6 +105,9 @@ def decide_reason(facts: Facts, *, now: datetime) -> Reason:
     if waiting:
         return _of_blockers(waiting)
     if facts.status == IssueStatus.BLOCKED:
+        if facts.open_children:
+            several = "children" if facts.open_children > 1 else "child"
+            return Reason(f"Waits for {facts.open_children} open {several}")
         if facts.blockers:
             return Reason("Every blocker is done; set it to do again", needs_person=True)
         return Reason("Blocked without a named blocker; the last comment says why", needs_person=True)
@@ -203,6 +211,13 @@ def _last_runs(issue_ids: Sequence[UUID]) -> dict[UUID | None, Run]:
         *_RUN_FIELDS, "created_at"
     )
     return {run.issue_id: run for run in rows.order_by("issue_id", "-created_at").distinct("issue_id")}
+
+
+def _open_children(issue_ids: Sequence[UUID]) -> dict[UUID | None, int]:
+    if not issue_ids:
+        return {}
+    rows = Issue.objects.filter(parent_id__in=issue_ids).exclude(status__in=CLOSED).order_by()
+    return dict(rows.values_list("parent_id").annotate(count=Count("id")))
 
 
 def _blockers(issue_ids: Sequence[UUID]) -> dict[UUID, list[Blocker]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from tests.board.scene import Scene
 
 LISTS = {
-    "home": ("/admin/", 23),
-    "issues": ("/admin/issues/issue/", 16),
+    "home": ("/admin/", 25),
+    "issues": ("/admin/issues/issue/", 17),
     "agents": ("/admin/companies/agent/", 10),
     "org": ("/admin/org/", 6),
     "projects": ("/admin/companies/project/", 9),
@@ -18,7 +18,7 @@ LISTS = {
     "activity": ("/admin/companies/activity/", 12),
     "approvals": ("/admin/governance/approval/", 7),
     "companies": ("/admin/companies/company/", 10),
-    "home, what needs you": ("/admin/home/attention/", 11),
+    "home, what needs you": ("/admin/home/attention/", 13),
     "home, live": ("/admin/home/live/", 5),
     "home, figures": ("/admin/home/figures/", 9),
     "home, activity": ("/admin/home/activity/", 9),

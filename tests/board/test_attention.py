@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from heartbeat.models import Run
+from heartbeat.runner import lease
 from issues.models import Issue
 from paperclip.board import attention
 from paperclip.companies.models import Agent
@@ -87,3 +88,19 @@ def test_same_issue_failing_again_and_again_is_told_once(scene):
 def test_agent_whose_failure_is_told_is_not_told_twice(scene):
     assert Agent.objects.get(name="Quality", company=scene.company).status == "error"
     assert sum(line.startswith("Quality") for line in told(scene.company)) == 1
+
+
+def test_work_that_waits_for_a_cancelled_issue_is_told():  # field note 18
+    company = factories.company()
+    issue = factories.issue(company, assignee_agent=factories.agent(company), title="Ship it")
+    factories.blocks(factories.issue(company, status="cancelled"), issue)
+    (line,) = told(company)
+    assert "which was cancelled" in line
+    assert "Ship it" in line
+
+
+def test_a_runner_that_fell_silent_is_told():
+    past = clock.now() - timedelta(minutes=5)
+    factories.runner(name=lease.name(), last_seen_at=past, lease_expires_at=past)
+    (line,) = told(factories.company())
+    assert "is silent" in line

@@ -162,3 +162,8 @@ def test_reasons_of_a_real_company(scene):
     assert said["Audit this repository"] == "Lead starts as soon as a runner is free"
     assert said["Measure churn from git history"].startswith("Backend has been at work for ")
     assert said["Rename the billing tables"].startswith("Retry 2 of 4 in ")
+
+
+def test_a_parent_waits_for_its_open_children_and_needs_nobody():
+    reason = reasons.decide_reason(reasons.Facts(status="blocked", open_children=2), now=clock.now())
+    assert (reason.text, reason.needs_person) == ("Waits for 2 open children", False)
