@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from heartbeat.models import Run
 from heartbeat.runner import lease
 from issues.models import Issue
@@ -90,6 +92,7 @@ def test_agent_whose_failure_is_told_is_not_told_twice(scene):
     assert sum(line.startswith("Quality") for line in told(scene.company)) == 1
 
 
+@pytest.mark.django_db
 def test_work_that_waits_for_a_cancelled_issue_is_told():  # field note 18
     company = factories.company()
     issue = factories.issue(company, assignee_agent=factories.agent(company), title="Ship it")
@@ -99,6 +102,7 @@ def test_work_that_waits_for_a_cancelled_issue_is_told():  # field note 18
     assert "Ship it" in line
 
 
+@pytest.mark.django_db
 def test_a_runner_that_fell_silent_is_told():
     past = clock.now() - timedelta(minutes=5)
     factories.runner(name=lease.name(), last_seen_at=past, lease_expires_at=past)
