@@ -194,7 +194,15 @@ class Supervisor:
             self._out.flush()
         except (OSError, ValueError):
             # Nobody reads any more (closed pipe or terminal): a foreground program ends then.
+            self._speak_to_nobody()
             self._begin_stop()
+
+    def _speak_to_nobody(self) -> None:
+        """Let what is still buffered go nowhere: Python writes it once more at its end, and fails if it cannot."""
+        with contextlib.suppress(OSError, ValueError):  # an output without a descriptor has nothing to redirect
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._out.fileno())
+            os.close(nowhere)
 
     # Signals
 
