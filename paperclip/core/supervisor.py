@@ -199,7 +199,9 @@ class Supervisor:
 
     def _speak_to_nobody(self) -> None:
         """Let what is still buffered go nowhere: Python writes it once more at its end, and fails if it cannot."""
-        with contextlib.suppress(OSError, ValueError):  # an output without a descriptor has nothing to redirect
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # an output without a descriptor has nothing to redirect
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._out.fileno())
             os.close(nowhere)
