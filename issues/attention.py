@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from issues import wire
 
 _MAX_DEPTH = 8
 _MAX_NODES = 2000
@@ -170,11 +170,9 @@ FROM walked JOIN issues AS node ON node.id = walked.below AND node.company_id = 
 def _load(company_id: UUID | str, start: Sequence[UUID]) -> Graph:
     graph = Graph()
     limit = _MAX_NODES * len(start)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _GRAPH, {"start": list(start), "company": company_id, "depth": _MAX_DEPTH, "nodes": limit}
-        )
-        rows = cursor.fetchall()
+    rows = wire.rows_prepared(
+        _GRAPH, {"start": list(start), "company": company_id, "depth": _MAX_DEPTH, "nodes": limit}
+    )
     graph.is_truncated = len(rows) >= limit
     for above, is_child, *facts in rows:
         node = Node(*facts)

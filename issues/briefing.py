@@ -54,7 +54,7 @@ def read(
     `wake_comment_id` names the comment that called; one of another issue reads as none.
     """
     names = queries.named(reference, company_ids)
-    found = wire.rows(_STATEMENT, {**names, "wake_comment": wake_comment_id}) if names else []
+    found = wire.rows_prepared(_STATEMENT, {**names, "wake_comment": wake_comment_id}) if names else []
     if not found:
         return None
     (

@@ -72,7 +72,7 @@ def issue_object(issue_id: UUID) -> dict[str, Any]:
 def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None:
     """Return everything an issue's page shows (I-141); None when there is no such issue for the caller."""
     names = named(reference, company_ids)
-    found = wire.rows(_DETAIL, names) if names else []
+    found = wire.rows_prepared(_DETAIL, names) if names else []
     if not found:
         return None
     *values, goal_id, labels, ancestors, blocked_by, blocks, retry, project, goal, documents, plan = found[0]

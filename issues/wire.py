@@ -6,11 +6,12 @@ into objects and back into text. PostgreSQL writes them as text; the names come 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import orjson
+import psycopg
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import Expression, F, Func, QuerySet, TextField
@@ -56,14 +57,35 @@ def rows(sql: str, params: dict[str, Any]) -> list[Sequence[Any]]:
         return list(cursor.fetchall())
 
 
-def read(rows: QuerySet[Any, Any]) -> list[Sequence[Any]]:
-    """Return the rows of a `values_list` queryset without passing each value through the ORM again."""
+def rows_prepared(sql: str, params: dict[str, Any]) -> list[Sequence[Any]]:
+    """Run hand-written SQL that each connection plans once, for statements that take longer to plan than to run.
+
+    Its plan must not depend on what is asked. Parameters are sent apart from the text, so each needs a type: a cast,
+    or a column that it is compared with.
+    """
+    connection.ensure_connection()
+    # Django's own wrapper, so that the driver's errors become Django's; its stubs leave it out.
+    prepared = connection._prepare_cursor(psycopg.Cursor(connection.connection))  # type: ignore[attr-defined]
+    with prepared as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def page(rows: QuerySet[Any, Any], *, instead: Mapping[str, str]) -> list[Sequence[Any]]:
+    """Return the rows of a sliced queryset, in order, as `names` of its model lists them.
+
+    `instead` gives the SQL of columns that are not shown as they are. Only the page is written out, by a query around
+    the queryset's own: turning ten thousand rows into text in order to throw most of it away is what a list's time
+    would otherwise grow by.
+    """
+    fields = rows.model._meta.concrete_fields
+    columns = ", ".join(instead.get(field.column) or _sql(field, f"page.{field.column}") for field in fields)
     try:
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(f"SELECT {columns} FROM ({sql}) AS page", params)  # noqa: S608  columns of the model
         return list(cursor.fetchall())
 
 

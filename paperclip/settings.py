@@ -73,6 +73,9 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+# For the few statements that are prepared (`issues.wire.rows_prepared`); the ORM's are not.
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
+DATABASES["default"]["OPTIONS"].setdefault("options", "-c plan_cache_mode=force_generic_plan")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Runner ----------------------------------------------------------------------------------------------
