@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from paperclip.companies.signin import sign_in
-from paperclip.core.api import fallback
+from paperclip.core.api import docs, fallback
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
@@ -18,7 +18,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/board/icon.svg")),
     path("sign-in/<str:token>", sign_in, name="sign-in"),
     path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("api/docs", fallback.docs, name="api-docs"),
+    path("api/docs", docs.page, name="api-docs"),
     path("api/", include("paperclip.companies.api.urls")),
     path("api/", include("paperclip.governance.api.urls")),
     path("api/", include("issues.api.urls")),

@@ -19,11 +19,6 @@ def unknown_route(request: HttpRequest) -> HttpResponse:
     return json_response({"error": "API route not found"}, status=404)
 
 
-def docs(request: HttpRequest) -> HttpResponse:
-    """Show the OpenAPI document as a page that can be read and searched without any script from elsewhere."""
-    return render(request, "core/api_docs.html")
-
-
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an address that leads nowhere."""
     return _answer(request, 404, "API route not found", "There is nothing at this address.")
