@@ -33,7 +33,8 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _groups() -> list[tuple[str, list[Operation]]]:
-    document: Any = SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator  # it comes without types
+    document: dict[str, Any] = generator().get_schema(request=None, public=True)
     schemas = document.get("components", {}).get("schemas", {})
     groups: dict[str, list[Operation]] = defaultdict(list)
     for path, item in document["paths"].items():
@@ -46,7 +47,9 @@ def _groups() -> list[tuple[str, list[Operation]]]:
 
 def _operation(method: str, path: str, described: dict[str, Any], schemas: dict[str, Any]) -> Operation:
     named = [each for each in described.get("parameters", ()) if each["in"] == "query"]
-    success = next((each for code, each in described["responses"].items() if str(code).startswith("2")), {})
+    success: dict[str, Any] = next(
+        (each for code, each in described["responses"].items() if str(code).startswith("2")), {}
+    )
     return Operation(
         method=method.upper(),
         path=path,
