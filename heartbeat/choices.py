@@ -67,14 +67,33 @@ class Liveness(models.TextChoices):
 
 
 class Mechanism(models.TextChoices):
-    """What follows a run that did not succeed; exactly one is recorded on it."""
+    """What follows a run that ended; exactly one is recorded on it."""
 
     PROCESS_LOSS_RETRY = "process_loss_retry"
+    MAX_TURNS_CONTINUATION = "max_turns_continuation"
     SCHEDULED_RETRY = "scheduled_retry"
     DIAGNOSTIC_RETRY = "diagnostic_retry"
-    RECOVERY = "recovery"
+    COMMENT_RETRY = "comment_retry"
     DEFERRED_WAKE = "deferred_wake"
+    LIVENESS_CONTINUATION = "liveness_continuation"
+    HANDOFF = "handoff"
+    RECOVERY = "recovery"
+    ESCALATION = "escalation"
     NONE = "none"
+
+
+class FailureCategory(models.TextChoices):
+    """What made a run fail, as far as its error text, exit code and signal tell (H-115)."""
+
+    PROCESS_KILLED = "process_killed"
+    NOT_FOUND = "not_found"
+    PERMISSION_DENIED = "permission_denied"
+    RATE_LIMIT = "rate_limit"
+    TIMEOUT = "timeout"
+    NETWORK_ERROR = "network_error"
+    EOF_ERROR = "eof_error"
+    OOM = "oom"
+    UNKNOWN = "unknown"
 
 
 class EventType(models.TextChoices):
@@ -116,3 +135,8 @@ EXCERPT_BYTES = 32 * 1024
 MAX_PROCESS_LOSS_RETRIES = 1
 MAX_DIAGNOSTIC_RETRIES = 2
 MAX_SCHEDULED_RETRIES = 4
+MAX_COMMENT_RETRIES = 1
+MAX_LIVENESS_CONTINUATIONS = 2
+MAX_HANDOFFS = 1
+# One attempt to take up an issue again, and one to go on after a run that did something without an end.
+MAX_RECOVERIES = 2

@@ -1,69 +1,45 @@
 """One failure, one follow-up: what comes after a run that ended, decided once and written on it (H-135).
 
-The choice is a pure function; doing it is a few lines around it, in the transaction that ends the run. The unique
-index on `retry_of_run` makes a second follow-up impossible even if this module were wrong.
+Every mechanism is a module of `heartbeat.retries` or `heartbeat.recovery` that is asked in order; the first that
+has an answer gets its way. The unique index on `retry_of_run` makes a second follow-up impossible even if this
+module were wrong.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from heartbeat import context as contexts
 from heartbeat import events, wakeups
-from heartbeat.choices import (
-    MAX_PROCESS_LOSS_RETRIES,
-    RUN_UNSUCCESSFUL,
-    EventLevel,
-    InvocationSource,
-    Mechanism,
-    RunStatus,
-    TriggerDetail,
-    WakeupStatus,
-)
-from heartbeat.models import Run, WakeupRequest
+from heartbeat.choices import Mechanism
+from heartbeat.endings import Ending
+from heartbeat.retries import process_loss, requeue
+from heartbeat.retries.decisions import Decision
 from issues import checkout
-from paperclip.companies import actors
 
-PROCESS_LOST = "process_lost"
-_ACTOR = actors.system("heartbeat_service")
+_Mechanism = Callable[[Ending], Decision | None]
 
-
-@dataclass(frozen=True)
-class Ending:
-    """What the decision is made from."""
-
-    status: str
-    error_code: str | None
-    cancelled_by_person: bool
-    process_loss_retry_count: int
+# Tries of the same work: they go before wakes that wait for the issue, which ride along or wait on.
+_RETRIES: Sequence[_Mechanism] = (process_loss.propose,)
+# What moves an issue that would otherwise be left without a run: only when nobody waits for it.
+_RECOVERIES: Sequence[_Mechanism] = ()
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What follows, why, and as which attempt."""
+def settle(ending: Ending) -> Decision:
+    """Decide what follows the ended run, do it, and return the decision for the run's row.
 
-    mechanism: str
-    reason: str
-    attempt: int | None = None
-    due_at: datetime | None = None
-
-
-def decide(ending: Ending) -> Decision:
-    """Return the one automatic follow-up of a run that ended."""
-    if ending.status not in RUN_UNSUCCESSFUL:
-        return Decision(Mechanism.NONE, "The run succeeded")
-    if ending.cancelled_by_person:
-        return Decision(Mechanism.NONE, "A person cancelled the run; it is not tried again")
-    if ending.error_code == PROCESS_LOST:
-        if ending.process_loss_retry_count >= MAX_PROCESS_LOSS_RETRIES:
-            return Decision(Mechanism.NONE, "The program was lost again after its one retry")
-        attempt = ending.process_loss_retry_count + 1
-        return Decision(
-            Mechanism.PROCESS_LOSS_RETRY, "The program was lost; it is started once more", attempt
-        )
-    return Decision(Mechanism.NONE, "Failures of this kind are not tried again by themselves")
+    The caller holds the locks of agent and issue, has ended the run in the same transaction and stored what it
+    left behind, so that whatever starts next finds it.
+    """
+    why_not = _why_nothing(ending)
+    refusals: list[str] = []
+    decision = _ask(_RETRIES, ending, refusals) if why_not is None else None
+    if decision is None:
+        checkout.clear_lock(run_id=ending.run.pk)
+        decision = _let_waiting_in(ending)
+    if decision is None and why_not is None:
+        decision = _ask(_RECOVERIES, ending, refusals)
+    return decision or Decision(Mechanism.NONE, why_not or ". ".join(refusals) or _otherwise(ending))
 
 
 def columns(decision: Decision) -> dict[str, Any]:
@@ -76,72 +52,46 @@ def columns(decision: Decision) -> dict[str, Any]:
     }
 
 
-def follow(run: Run, decision: Decision, *, now: datetime) -> Run | None:
-    """Carry out the `decision` on the ended `run`; return the run that follows, None when there is none.
-
-    The caller holds the locks of the run's agent and issue, and has ended the run in the same transaction.
-    """
-    if decision.mechanism == Mechanism.PROCESS_LOSS_RETRY:
-        return _retry_lost(run, now=now)
-    checkout.clear_lock(run_id=run.pk)
-    return None if run.issue_id is None else wakeups.promote_deferred(issue_id=run.issue_id, now=now)
-
-
-def _retry_lost(run: Run, *, now: datetime) -> Run:
-    """Queue the run again with its task, session and all counters (H-113)."""
-    context = replace(contexts.read(run.context_snapshot), wake_reason="process_lost_retry")
-    context = context.with_more(retryOfRunId=str(run.pk), retryReason=PROCESS_LOST)
-    request = WakeupRequest.objects.create(
-        company_id=run.company_id,
-        agent_id=run.agent_id,
-        issue_id=run.issue_id,
-        source=InvocationSource.AUTOMATION,
-        trigger_detail=TriggerDetail.SYSTEM,
-        reason="process_lost_retry",
-        payload={"retryOfRunId": str(run.pk), **({"issueId": str(run.issue_id)} if run.issue_id else {})},
-        status=WakeupStatus.QUEUED,
-        requested_by_actor_type=_ACTOR.type,
-        requested_by_actor_id=_ACTOR.id,
-        requested_at=now,
-        created_at=now,
-        updated_at=now,
-    )
-    retry = Run.objects.create(
-        **{**_carried(run), "process_loss_retry_count": run.process_loss_retry_count + 1},
-        status=RunStatus.QUEUED,
-        invocation_source=InvocationSource.AUTOMATION,
-        trigger_detail=TriggerDetail.SYSTEM,
-        wakeup_request=request,
-        retry_of_run=run,
-        context_snapshot=context.to_json(),
-        created_at=now,
-        updated_at=now,
-    )
-    WakeupRequest.objects.filter(pk=request.pk).update(run=retry)
-    checkout.move_lock(from_run_id=run.pk, to_run_id=retry.pk, now=now)
-    events.append(
-        retry,
-        "Queued again: the program of the run before was lost",
-        now=now,
-        level=EventLevel.WARN,
-        payload={"retryOfRunId": run.pk},
-    )
-    wakeups.announce()
-    return retry
+def _ask(mechanisms: Sequence[_Mechanism], ending: Ending, refusals: list[str]) -> Decision | None:
+    """Carry out the first decision that is more than a refusal and return it; collect why others refused."""
+    for propose in mechanisms:
+        decision = propose(ending)
+        if decision is None:
+            continue
+        if decision.note is not None:
+            note = decision.note
+            events.append(
+                ending.run, note.message, now=ending.now, level=note.level, payload=dict(note.payload)
+            )
+        if decision.is_refusal:
+            refusals.append(decision.reason)
+            continue
+        if decision.requeue is not None:
+            requeue.make(ending.run, decision.requeue, now=ending.now)
+        if decision.act is not None:
+            decision.act()
+        return decision
+    return None
 
 
-def _carried(run: Run) -> dict[str, Any]:
-    """What every follow-up takes over from the run before: whose it is, its task, session and counters."""
-    return {
-        "company_id": run.company_id,
-        "agent_id": run.agent_id,
-        "issue_id": run.issue_id,
-        "project_id": run.project_id,
-        "task_key": run.task_key,
-        "session_id_before": run.session_id_before,
-        "process_loss_retry_count": run.process_loss_retry_count,
-        "diagnostic_retry_count": run.diagnostic_retry_count,
-        "scheduled_retry_attempt": run.scheduled_retry_attempt,
-        "scheduled_retry_reason": run.scheduled_retry_reason,
-        "continuation_attempt": run.continuation_attempt,
-    }
+def _let_waiting_in(ending: Ending) -> Decision | None:
+    """Turn the oldest wake that waited for the issue into a run (H-60)."""
+    if ending.issue is None:
+        return None
+    promoted = wakeups.promote_deferred(issue_id=ending.issue.pk, now=ending.now)
+    if promoted is None:
+        return None
+    return Decision(Mechanism.DEFERRED_WAKE, "A call that waited for the issue goes next")
+
+
+def _why_nothing(ending: Ending) -> str | None:
+    """Why no mechanism is asked: somebody decided, or the work is settled otherwise."""
+    if ending.cancelled_by_person:
+        return "A person cancelled the run; it is not tried again"
+    return None if ending.succeeded else ending.moot
+
+
+def _otherwise(ending: Ending) -> str:
+    if ending.succeeded:
+        return "The run succeeded"
+    return "Failures of this kind are not tried again by themselves"

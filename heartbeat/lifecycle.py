@@ -16,11 +16,13 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 
-from heartbeat import accounting, drops, events, followups, sessions, wakeups
+from heartbeat import accounting, drops, endings, events, followups, sessions, wakeups
 from heartbeat import context as contexts
 from heartbeat.adapters.base import Result
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, EventLevel, EventType, RunStatus, WakeupStatus
+from heartbeat.endings import Ending
 from heartbeat.models import Run, RuntimeState, WakeupRequest
+from issues.models import Issue
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
@@ -71,7 +73,7 @@ def decide_verdict(*, result: Result, remains: Remains, cancel_reason: str | Non
         return Verdict(RunStatus.SUCCEEDED, None, None, "completed")
     code = result.error_code or "adapter_failed"
     words = {"max_turns_exhausted": "max_turns_exhausted", "turn_limit_exhausted": "max_turns_exhausted"}
-    stop = words.get(code) or ("process_lost" if code == followups.PROCESS_LOST else "adapter_failed")
+    stop = words.get(code) or ("process_lost" if code == endings.PROCESS_LOST else "adapter_failed")
     return Verdict(RunStatus.FAILED, result.error_message or "The program failed without a word", code, stop)
 
 
@@ -95,7 +97,7 @@ def lose(*, run_id: UUID, message: str, remains: Remains, now: datetime) -> Run 
     run = _locked(run_id)
     if run is None or run.status != RunStatus.RUNNING:
         return None
-    result = Result(error_message=message, error_code=followups.PROCESS_LOST)
+    result = Result(error_message=message, error_code=endings.PROCESS_LOST)
     verdict = decide_verdict(result=result, remains=remains, cancel_reason=_cancel_reason(run))
     _end(run, verdict, result, remains, now=now)
     return run
@@ -166,31 +168,25 @@ def mark_output(*, run_id: UUID, claim_token: UUID, log_bytes: int, at: datetime
 
 
 def _locked(run_id: UUID) -> Run | None:
-    """Lock agent, issue and run, in that order, and return the run with its agent."""
+    """Lock agent, issue and run, in that order, and return the run with its agent and issue."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT agent_id, issue_id FROM heartbeat_runs WHERE id = %s", [run_id])
         found = cursor.fetchone()
-        if found is None:
-            return None
-        agent_id, issue_id = found
-        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
-        if issue_id is not None:
-            cursor.execute("SELECT FROM issues WHERE id = %s FOR NO KEY UPDATE", [issue_id])
+    if found is None:
+        return None
+    agent_id, issue_id = found
+    agent = (
+        Agent.objects.select_for_update(no_key=True, of=("self",)).select_related("company").get(pk=agent_id)
+    )
+    issues = Issue.objects.select_for_update(no_key=True, of=("self",)).select_related("project")
+    issue = issues.filter(pk=issue_id).first() if issue_id is not None else None
     run = Run.objects.select_for_update(no_key=True).get(pk=run_id)
-    run.agent = agent
+    run.agent, run.issue = agent, issue
     return run
 
 
 def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:
-    decision = followups.decide(
-        followups.Ending(
-            status=verdict.status,
-            error_code=verdict.error_code,
-            cancelled_by_person=run.cancel_requested_at is not None,
-            process_loss_retry_count=run.process_loss_retry_count,
-        )
-    )
-    written = {
+    outcome = {
         "status": verdict.status,
         "error": redaction.text(verdict.error) if verdict.error else None,
         "error_code": verdict.error_code,
@@ -200,17 +196,21 @@ def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: d
         "result_json": _result_json(verdict, result, remains),
         "session_id_after": result.session_display_id,
         **_remains_columns(run, remains),
-        **followups.columns(decision),
     }
-    Run.objects.filter(pk=run.pk).update(**written)
-    for name, value in written.items():
-        setattr(run, name, value)
+    _write(run, outcome)
     _end_request(run, now=now)
     _tell_end(run, now=now)
     accounting.charge(run, result, now=now)
     _remember(run, result, now=now)
-    followups.follow(run, decision, now=now)
+    ending = Ending(run=run, issue=run.issue, now=now)
+    _write(run, followups.columns(followups.settle(ending)))
     _settle_agent(run, now=now)
+
+
+def _write(run: Run, values: Mapping[str, Any]) -> None:
+    Run.objects.filter(pk=run.pk).update(**values)
+    for name, value in values.items():
+        setattr(run, name, value)
 
 
 def _remains_columns(run: Run, remains: Remains) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def _end_request(run: Run, *, now: datetime) -> None:
 
 def _tell_end(run: Run, *, now: datetime) -> None:
     succeeded = run.status == RunStatus.SUCCEEDED
-    lost = run.error_code == followups.PROCESS_LOST
+    lost = run.error_code == endings.PROCESS_LOST
     events.append(
         run,
         "Run succeeded" if succeeded else f"Run {run.get_status_display().lower()}: {run.error}",

@@ -1,8 +1,4 @@
-"""Wakes, runs, and the runners that carry them out.
-
-A wakeup request says why an agent is called, a run is one call of its program, a runner is the process on some
-host that starts programs and follows them. State diagram of the run: docs/run-states.md.
-"""
+"""One call of an agent's program, and the steps of its life. State diagram: docs/run-states.md."""
 
 from __future__ import annotations
 
@@ -10,8 +6,12 @@ from django.db import models
 from django.db.models import Q
 
 from heartbeat.choices import (
+    MAX_COMMENT_RETRIES,
     MAX_DIAGNOSTIC_RETRIES,
+    MAX_HANDOFFS,
+    MAX_LIVENESS_CONTINUATIONS,
     MAX_PROCESS_LOSS_RETRIES,
+    MAX_RECOVERIES,
     RUN_LIVE,
     CommentPolicy,
     EventLevel,
@@ -19,96 +19,15 @@ from heartbeat.choices import (
     InvocationSource,
     Liveness,
     Mechanism,
-    RunnerState,
     RunStatus,
     Stream,
     TriggerDetail,
-    WakeupStatus,
 )
+from heartbeat.models.runner import Runner
+from heartbeat.models.wakeup import WakeupRequest
 from issues.models import Comment, Issue
-from paperclip.companies.choices import ActorType
 from paperclip.companies.models import Agent, Company, Project
 from paperclip.core.models import ChangingRow
-
-
-class Runner(ChangingRow):
-    """A runner process and its lease: silent past `lease_expires_at`, its runs are another runner's to recover."""
-
-    name = models.TextField()
-    host = models.TextField()
-    pid = models.PositiveIntegerField()
-    state = models.CharField(max_length=16, choices=RunnerState.choices, default=RunnerState.ACTIVE)
-    capacity = models.PositiveIntegerField()
-    last_seen_at = models.DateTimeField()
-    lease_expires_at = models.DateTimeField()
-    suspected_at = models.DateTimeField(
-        null=True, blank=True
-    )  # when a recovery pass first found the lease expired
-    stopped_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        db_table = "runners"
-        constraints = [
-            # A home has one runner: its run directories are followed by one process at a time.
-            models.UniqueConstraint(
-                fields=["name"], condition=~Q(state=RunnerState.STOPPED), name="runner_one_per_name"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class WakeupRequest(ChangingRow):
-    """Why an agent was called, and what became of the call (H-15)."""
-
-    company = models.ForeignKey(Company, on_delete=models.CASCADE)
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="wakeups")
-    issue = models.ForeignKey(Issue, on_delete=models.SET_NULL, null=True, blank=True, related_name="wakeups")
-    source = models.CharField(max_length=16, choices=InvocationSource.choices)
-    trigger_detail = models.CharField(max_length=16, choices=TriggerDetail.choices, null=True, blank=True)
-    reason = models.CharField(max_length=96, null=True, blank=True)
-    payload = models.JSONField(null=True, blank=True)
-    status = models.CharField(max_length=32, choices=WakeupStatus.choices, default=WakeupStatus.QUEUED)
-    coalesced_count = models.PositiveIntegerField(default=0)
-    requested_by_actor_type = models.CharField(max_length=8, choices=ActorType.choices, null=True, blank=True)
-    requested_by_actor_id = models.TextField(null=True, blank=True)
-    idempotency_key = models.CharField(max_length=255, null=True, blank=True)
-    run = models.ForeignKey(
-        "heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    requested_at = models.DateTimeField()
-    claimed_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(null=True, blank=True)
-
-    class Meta:
-        db_table = "agent_wakeup_requests"
-        constraints = [
-            models.CheckConstraint(condition=Q(status__in=WakeupStatus.values), name="wakeup_status_known"),
-            models.UniqueConstraint(
-                fields=["agent", "idempotency_key"],
-                condition=Q(idempotency_key__isnull=False),
-                name="wakeup_one_per_idempotency_key",
-            ),
-            models.UniqueConstraint(
-                fields=["agent", "issue"],
-                condition=Q(status=WakeupStatus.DEFERRED),
-                name="wakeup_one_deferred_per_issue",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["issue", "requested_at"],
-                condition=Q(status=WakeupStatus.DEFERRED),
-                name="wakeup_deferred",
-            ),
-            models.Index(fields=["agent", "-requested_at"], name="wakeup_by_agent"),
-            models.Index(fields=["company", "-requested_at"], name="wakeup_newest"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.reason or self.source} ({self.status})"
 
 
 class Run(ChangingRow):
@@ -161,6 +80,9 @@ class Run(ChangingRow):
     )
     process_loss_retry_count = models.PositiveSmallIntegerField(default=0)
     diagnostic_retry_count = models.PositiveSmallIntegerField(default=0)
+    comment_retry_count = models.PositiveSmallIntegerField(default=0)
+    handoff_attempt = models.PositiveSmallIntegerField(default=0)
+    recovery_attempt = models.PositiveSmallIntegerField(default=0)
     scheduled_retry_at = models.DateTimeField(null=True, blank=True)
     scheduled_retry_attempt = models.PositiveSmallIntegerField(default=0)
     scheduled_retry_reason = models.CharField(max_length=48, null=True, blank=True)
@@ -182,6 +104,9 @@ class Run(ChangingRow):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.TextField(null=True, blank=True)
     next_event_seq = models.PositiveIntegerField(default=1)
+    failure_category = models.CharField(max_length=32, null=True, blank=True)
+    failure_advice = models.TextField(null=True, blank=True)
+    provider_key = models.CharField(max_length=128, null=True, blank=True)
     followup_mechanism = models.CharField(max_length=24, choices=Mechanism.choices, null=True, blank=True)
     followup_reason = models.TextField(null=True, blank=True)
     followup_attempt = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -207,6 +132,15 @@ class Run(ChangingRow):
             models.CheckConstraint(
                 condition=Q(diagnostic_retry_count__lte=MAX_DIAGNOSTIC_RETRIES),
                 name="run_diagnostic_retries_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    comment_retry_count__lte=MAX_COMMENT_RETRIES,
+                    handoff_attempt__lte=MAX_HANDOFFS,
+                    recovery_attempt__lte=MAX_RECOVERIES,
+                    continuation_attempt__lte=MAX_LIVENESS_CONTINUATIONS,
+                ),
+                name="run_followups_in_range",
             ),
             models.UniqueConstraint(
                 fields=["retry_of_run"],
@@ -267,68 +201,3 @@ class RunEvent(models.Model):
 
     def __str__(self) -> str:
         return self.message or self.event_type
-
-
-class RuntimeState(models.Model):
-    """What an agent used up over all its runs, and how the last one went (H-16)."""
-
-    agent = models.OneToOneField(
-        Agent, primary_key=True, on_delete=models.CASCADE, related_name="runtime_state"
-    )
-    company = models.ForeignKey(Company, on_delete=models.CASCADE)
-    adapter_type = models.CharField(max_length=64)
-    session_id = models.CharField(max_length=128, null=True, blank=True)
-    state_json = models.JSONField(default=dict)
-    last_run_id = models.UUIDField(null=True, blank=True)
-    last_run_status = models.CharField(max_length=16, null=True, blank=True)
-    total_input_tokens = models.BigIntegerField(default=0)
-    total_output_tokens = models.BigIntegerField(default=0)
-    total_cached_input_tokens = models.BigIntegerField(default=0)
-    total_cost_cents = models.BigIntegerField(default=0)
-    last_error = models.TextField(null=True, blank=True)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "agent_runtime_state"
-
-    def __str__(self) -> str:
-        return f"runtime state of {self.agent_id}"
-
-
-class TaskSession(ChangingRow):
-    """What an agent's program needs to go on with a task where it left off (H-17)."""
-
-    company = models.ForeignKey(Company, on_delete=models.CASCADE)
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="task_sessions")
-    adapter_type = models.CharField(max_length=64)
-    task_key = models.TextField()
-    session_params_json = models.JSONField(null=True, blank=True)
-    session_display_id = models.CharField(max_length=128, null=True, blank=True)
-    last_run_id = models.UUIDField(null=True, blank=True)
-    last_error = models.TextField(null=True, blank=True)
-
-    class Meta:
-        db_table = "agent_task_sessions"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "agent", "adapter_type", "task_key"], name="task_session_one_per_task"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.task_key
-
-
-class Tick(models.Model):
-    """When each periodic duty last committed; how `up` and `doctor` see that the scheduler is alive."""
-
-    name = models.CharField(max_length=48, primary_key=True)
-    committed_at = models.DateTimeField()
-    summary = models.JSONField(default=dict)
-
-    class Meta:
-        db_table = "ticks"
-
-    def __str__(self) -> str:
-        return self.name
