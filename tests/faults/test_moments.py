@@ -88,12 +88,20 @@ def test_killed_while_claiming(product, issue, tmp_path):
     ends_well_and_once(product, run, tmp_path / "ledger")
 
 
-def test_killed_after_the_claim_and_before_the_program_starts(product, issue, tmp_path):
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param(signal.SIGKILL, id="the order is lost with the process that starts shims"),
+        pytest.param(signal.SIGCONT, id="the order is carried out afterwards"),
+    ],
+)
+def test_killed_after_the_claim_and_before_the_program_starts(product, issue, tmp_path, then):
     runner = product.start("runner")
     first = factories.issue(issue.company, assignee_agent=issue.assignee_agent)
     ends_well_and_once(product, wake(first), tmp_path / "ledger")
     # The process that starts shims holds still: what is handed to it stays there.
-    for child in psutil.Process(runner.pid).children():
+    nursery = psutil.Process(runner.pid).children()
+    for child in nursery:
         os.kill(child.pid, signal.SIGSTOP)
     run = wake(issue)
     wait_for(
@@ -104,8 +112,20 @@ def test_killed_after_the_claim_and_before_the_program_starts(product, issue, tm
     assert not (product.home / "runs" / str(run.pk) / "started.json").exists()
     product.kill("runner")
     assert Run.objects.get(pk=run.pk).status == "running", "claimed, and nothing started"
+    for child in nursery:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.pid, then)
     product.start("runner")
-    ends_well_and_once(product, run, tmp_path / "ledger")
+    done = wait_for(
+        lambda: Run.objects.filter(issue=issue, status="succeeded").first(),
+        seconds=30,
+        what="the work to be done",
+    )
+    # Whether a lost order had been begun cannot be known: then the run counts as lost, and its one retry does it.
+    assert done.pk == run.pk or done.retry_of_run_id == run.pk
+    assert log_lines(product, done) == ["line 0", "line 1", "line 2"]
+    started = (tmp_path / "ledger").read_text().split()
+    assert len(started) == 2, "the first run's program, and this one's once"
 
 
 def test_killed_after_the_start_and_before_the_process_is_known(product, issue, tmp_path):
