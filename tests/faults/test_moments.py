@@ -13,37 +13,20 @@ import psutil
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models import Q
 
-from heartbeat import wakeups
 from heartbeat.models import Run, WakeupRequest
-from heartbeat.wakeups import Call
-from issues.models import Issue
-from paperclip.companies import actors
-from paperclip.core import clock
+from paperclip.companies.models import Agent
 from tests import factories
-from tests.faults.test_kill_everything import log_lines, program
+from tests.faults.test_kill_everything import log_lines, program, wake
 from tests.product import Product, wait_for
 
 pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
-def issue(product, tmp_path) -> Issue:
-    company = factories.company()
-    agent = factories.agent(company, adapter_config=program(tmp_path, lines=3, pause=0.2))
-    return factories.issue(company, assignee_agent=agent)
-
-
-def wake(issue: Issue) -> Run:
-    run = wakeups.enqueue(
-        agent_id=issue.assignee_agent_id,
-        company_id=issue.company_id,
-        call=Call(source="assignment", reason="issue_assigned", payload={"issueId": str(issue.pk)}),
-        actor=actors.system("test"),
-        now=clock.now(),
-    ).run
-    assert run is not None
-    return run
+def agent(product, tmp_path) -> Agent:
+    return factories.agent(factories.company(), adapter_config=program(tmp_path, lines=3, pause=0.2))
 
 
 @contextlib.contextmanager
@@ -73,14 +56,13 @@ def ends_well_and_once(product: Product, run: Run, ledger) -> None:
     assert ledger.read_text().split().count(str(run.pk)) == 1, "the program ran once"
     assert not Run.objects.filter(retry_of_run=run).exists()
     assert Run.objects.filter(pk=run.pk).values_list("wakeup_request__status", flat=True).get() == "completed"
-    assert not Issue.objects.filter(execution_run=run).exists()
 
 
-def test_killed_while_claiming(product, issue, tmp_path):
-    run = wake(issue)
-    with held(product, "issues", issue.pk):
+def test_killed_while_claiming(product, agent, tmp_path):
+    run = wake(agent)
+    with held(product, "heartbeat_runs", run.pk):
         product.start("runner")
-        wait_for(somebody_waits_for_a_lock, seconds=30, what="the claim to wait for the issue")
+        wait_for(somebody_waits_for_a_lock, seconds=30, what="the claim to wait")
         product.kill("runner")
         run.refresh_from_db()
         assert run.status == "queued", "a claim that did not commit leaves nothing"
@@ -95,15 +77,14 @@ def test_killed_while_claiming(product, issue, tmp_path):
         pytest.param(signal.SIGCONT, id="the order is carried out afterwards"),
     ],
 )
-def test_killed_after_the_claim_and_before_the_program_starts(product, issue, tmp_path, then):
+def test_killed_after_the_claim_and_before_the_program_starts(product, agent, tmp_path, then):
     runner = product.start("runner")
-    first = factories.issue(issue.company, assignee_agent=issue.assignee_agent)
-    ends_well_and_once(product, wake(first), tmp_path / "ledger")
+    ends_well_and_once(product, wake(agent), tmp_path / "ledger")
     # The process that starts shims holds still: what is handed to it stays there.
     nursery = psutil.Process(runner.pid).children()
     for child in nursery:
         os.kill(child.pid, signal.SIGSTOP)
-    run = wake(issue)
+    run = wake(agent)
     wait_for(
         lambda: (product.home / "runs" / str(run.pk) / "spec.json").exists(),
         seconds=10,
@@ -117,7 +98,7 @@ def test_killed_after_the_claim_and_before_the_program_starts(product, issue, tm
             os.kill(child.pid, then)
     product.start("runner")
     done = wait_for(
-        lambda: Run.objects.filter(issue=issue, status="succeeded").first(),
+        lambda: Run.objects.filter(Q(pk=run.pk) | Q(retry_of_run=run), status="succeeded").first(),
         seconds=30,
         what="the work to be done",
     )
@@ -128,10 +109,10 @@ def test_killed_after_the_claim_and_before_the_program_starts(product, issue, tm
     assert len(started) == 2, "the first run's program, and this one's once"
 
 
-def test_killed_after_the_start_and_before_the_process_is_known(product, issue, tmp_path):
+def test_killed_after_the_start_and_before_the_process_is_known(product, agent, tmp_path):
     product.start("runner")
     wait_for(lambda: "capacity" in product.said(), seconds=30, what="the runner to begin")
-    run = wake(issue)
+    run = wake(agent)
     wait_for(
         lambda: (product.home / "runs" / str(run.pk) / "started.json").exists(),
         seconds=10,
@@ -154,15 +135,15 @@ def test_killed_after_the_start_and_before_the_process_is_known(product, issue, 
         pytest.param(None, id="its connections are cut"),
     ],
 )
-def test_between_the_exit_and_the_end_of_the_run(product, issue, tmp_path, farewell):
+def test_between_the_exit_and_the_end_of_the_run(product, agent, tmp_path, farewell):
     runner = product.start("runner")
-    run = wake(issue)
+    run = wake(agent)
     wait_for(
         lambda: (product.home / "runs" / str(run.pk) / "started.json").exists(),
         seconds=30,
         what="the program to start",
     )
-    with held(product, "agents", issue.assignee_agent_id) as holder:
+    with held(product, "agents", agent.pk) as holder:
         wait_for(
             lambda: (product.home / "runs" / str(run.pk) / "exit.json").exists(),
             seconds=10,
@@ -187,12 +168,12 @@ def test_between_the_exit_and_the_end_of_the_run(product, issue, tmp_path, farew
     ends_well_and_once(product, run, tmp_path / "ledger")
 
 
-def test_wakes_of_one_moment_end_in_one_run_each(product, issue, tmp_path):
+def test_wakes_of_one_moment_end_in_one_run_each(product, agent, tmp_path):
     """Two kills within one life, at different moments, and the wake's row still tells the truth."""
-    run = wake(issue)
-    with held(product, "issues", issue.pk):
+    run = wake(agent)
+    with held(product, "heartbeat_runs", run.pk):
         product.start("runner")
-        wait_for(somebody_waits_for_a_lock, seconds=30, what="the claim to wait for the issue")
+        wait_for(somebody_waits_for_a_lock, seconds=30, what="the claim to wait")
         product.kill("runner")
     product.start("runner")
     wait_for(
@@ -203,4 +184,4 @@ def test_wakes_of_one_moment_end_in_one_run_each(product, issue, tmp_path):
     product.kill("runner")
     product.start("runner")
     ends_well_and_once(product, run, tmp_path / "ledger")
-    assert WakeupRequest.objects.filter(agent_id=issue.assignee_agent_id).count() == 1
+    assert WakeupRequest.objects.filter(agent_id=agent.pk).count() == 1
