@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Found = Measure | list[Measure]
 NAMES = (
-    "memory", "issue", "list", "search", "me", "dashboard", "context", "wake", "burst", "sizes",
+    "memory", "issue", "list", "search", "me", "dashboard", "context", "wake", "burst", "retries", "recovery",
+    "enqueue", "sizes",
 )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def _arguments() -> argparse.Namespace:
 
 def _steps(place: Scene, running: Product, *, quick: bool) -> dict[str, Callable[[], Found]]:
     """Return what can be measured, in order; growing the company comes last."""
-    from bench import endpoints, runs
+    from bench import endpoints, engine, runs
 
     effort = endpoints.QUICK if quick else endpoints.FULL
     rounds = 1 if quick else 3
@@ -81,6 +82,9 @@ def _steps(place: Scene, running: Product, *, quick: bool) -> dict[str, Callable
             runs.burst_over_http(place, running.port, rounds=rounds),
             runs.burst_queued(place, rounds=rounds),
         ],
+        "retries": engine.promote,
+        "recovery": engine.sweep,
+        "enqueue": engine.enqueue,
     }
     if not quick:
         steps["sizes"] = partial(endpoints.sizes, *asked, many=20 * len(place.issue_ids))

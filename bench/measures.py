@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Measure:
     """One line of the table.
 
-    `value` is a median of what `unit` says: `ms` and `MB` are the better the smaller, `/s` the greater, `x` is a
+    `value` is a median of what `unit` says: `ms`, `s` and `MB` are the better the smaller, `/s` the greater, `x` is a
     ratio between two sizes. `p95` is the 95th percentile of times, None where there is none. `goal` is in `unit`.
     """
 

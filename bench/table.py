@@ -52,5 +52,5 @@ def _goal(each: Measure) -> str:
 def _amount(value: float, unit: str) -> str:
     if unit == "x":
         return f"{value:.2f} x"
-    digits = 1 if value < 100 and unit == "ms" else 0
+    digits = 1 if value < 100 and unit in ("ms", "s") else 0
     return f"{value:.{digits}f} {unit}".replace(" /s", "/s")

@@ -23,14 +23,34 @@ _SECRET_FLAG = re.compile(
     r"(--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)(?:=|\s+))(\"[^\"]*\"|'[^']*'|\S+)",
     re.IGNORECASE,
 )
+# Keys that look like what they are, whoever gave them out.
+_KNOWN_KEY = re.compile(
+    r"\b(?:(?:sk|rk)-[A-Za-z0-9_-]{16,}|gh[oprsu]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[\w-]{16,}"
+    r"|xox[abeprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16}\b)"
+)
+_BEARER = re.compile(r"\b(Bearer\s+)(?=\S*\d)[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE)
+# `password = hunter2`, `"api_key": "…"`; what has no digit and is short is more likely a word of a sentence.
+_ASSIGNED = re.compile(
+    r"((?:api[_-]?key|secret|password|passwd|(?:access|auth)[_-]?token)[\"']?\s{0,3}[=:]\s{0,3})"
+    r"(?=\S*\d|\S{12})(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;\"']+)",
+    re.IGNORECASE,
+)
+# Looking for these first is cheap, and most texts have none of them.
+_ASSIGNED_HINTS = ("key", "secret", "passw", "token")
 _ARGV_KEYS = frozenset({"commandArgs", "command_args", "argv", "args"})
 _FLAG_NAME = re.compile(r"--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)$", re.IGNORECASE)
 
 
 def text(value: str) -> str:
-    """Return `value` with tokens, API keys and secret command-line flags replaced by the marker."""
+    """Return `value` with tokens, API keys, assigned passwords and secret command-line flags replaced."""
     value = _TOKEN.sub(MARKER, value)
     value = _KEY_VALUE.sub(MARKER, value)
+    value = _KNOWN_KEY.sub(MARKER, value)
+    lowered = value.lower()
+    if "bearer" in lowered:
+        value = _BEARER.sub(rf"\1{MARKER}", value)
+    if any(hint in lowered for hint in _ASSIGNED_HINTS):
+        value = _ASSIGNED.sub(rf"\1{MARKER}", value)
     return _SECRET_FLAG.sub(rf"\1{MARKER}", value)
 
 

@@ -258,8 +258,9 @@ class TestComplaints:
             subprocess.run([*pg_ctl, "stop", "-w"], **options)
 
     @needs_root
-    def test_full_disk_is_named(self, home):
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "none", home]).returncode:
+    @pytest.mark.parametrize("size", ["8m", "24m"], ids=["before the start", "within initdb"])
+    def test_full_disk_is_named(self, home, size):
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "none", home]).returncode:
             pytest.skip("mounting a small disk is not allowed here")
         try:
             with pytest.raises(postgres.PostgresError, match=r"disk that holds .* is full"):

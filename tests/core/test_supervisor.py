@@ -420,3 +420,49 @@ class TestPorts:
     )
     def test_impossible_address_is_named(self, host, port, words):
         assert words in ports.complaint(host, port)
+
+
+class TestRest:
+    SCRIPT = """
+        def rests():
+            return "there is nothing to do" if Path("rest").exists() else None
+
+        run(sh("worker", "echo at work; sleep 0.1; exit $(cat code)", rests=rests))
+    """
+
+    def test_part_that_ended_by_itself_rests_until_it_is_wanted(self, launch, tmp_path):
+        (tmp_path / "rest").touch()
+        (tmp_path / "code").write_text("0")
+        up = launch(self.SCRIPT)
+        up.pid("worker")
+        up.until(r"up +\| there is nothing to do")
+        before = len(up.lines)
+        (tmp_path / "rest").unlink()
+        up.pid("worker")
+        said = "\n".join(up.lines[before:])
+        assert said.count("started") == 1, "it was not started while it rested"
+        assert "there is nothing to do" not in said, "the reason is said once"
+
+    def test_part_that_fails_is_started_again_whatever_it_says(self, launch, tmp_path):
+        (tmp_path / "rest").touch()
+        (tmp_path / "code").write_text("3")
+        up = launch(self.SCRIPT)
+        first = up.pid("worker")
+        up.until(r"worker ended \(exit code 3\)")
+        assert up.pid("worker") != first
+
+    def test_resting_part_does_not_hold_up_the_end(self, launch, tmp_path):
+        (tmp_path / "rest").touch()
+        (tmp_path / "code").write_text("0")
+        up = launch(self.SCRIPT)
+        up.until(r"up +\| there is nothing to do")
+        up.process.send_signal(signal.SIGTERM)
+        up.rest()
+        assert up.process.returncode == 0
+
+    def test_question_that_cannot_be_answered_counts_as_no(self, launch, tmp_path):
+        (tmp_path / "code").write_text("0")
+        up = launch(self.SCRIPT.replace('return "there', 'raise OSError("no answer"); return "there'))
+        up.pid("worker")
+        up.until(r"ask after worker: no answer")
+        up.pid("worker")

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.product import free_port
+from tests.product import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = """
@@ -108,6 +108,30 @@ def test_killed_worker_is_replaced(server):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert answers(port)
+
+
+def test_idle_thread_gives_back_what_it_holds_and_the_next_request_is_answered(tmp_path):
+    port = free_port()
+    quick = SERVER.replace("webserver.serve(", "webserver.IDLE_SECONDS = 0.1\nwebserver.serve(").replace(
+        "threads=4)", "threads=4, at_thread_end=lambda: print('ended', flush=True))"
+    )
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", quick, str(port)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=output,
+        )
+    try:
+        wait_for(lambda: answers(port), seconds=20, what="the server to answer")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        for count in (1, 2, 3):
+            assert get(connection) == b"ok"
+            wait_for(lambda: log.read_text().count("ended") >= count, seconds=10, what="the thread to end")  # noqa: B023
+        connection.close()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) == 0
 
 
 def wait_for_connection(process: subprocess.Popen[bytes]) -> None:

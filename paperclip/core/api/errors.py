@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from paperclip.core import postgres
 from paperclip.core.errors import Refusal
 
 log = logging.getLogger(__name__)
 
 DATABASE_DOWN = "The database does not answer; try again shortly"
+DISK_FULL = "The disk of the database is full; nothing can be stored until somebody frees some space there"
+_DISK_FULL_STATE = "53100"
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -36,11 +40,21 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response(body("Request body is too large"), status=413)
     if isinstance(error, OperationalError | InterfaceError):
         log.error("database: %s", str(error).strip().splitlines()[0] if str(error) else type(error).__name__)
-        return Response(body(DATABASE_DOWN), status=503, headers={"Retry-After": "2"})
+        return Response(body(outage(error)), status=503, headers={"Retry-After": "2"})
     if isinstance(error, DataError):
         log.warning("value refused by the database: %s", type(error.__cause__ or error).__name__)
         return Response(body("A value is outside of what can be stored"), status=422)
     return None
+
+
+def outage(error: Exception) -> str:
+    """Return why the database could not do what was asked, for an error that is no fault of the request."""
+    if getattr(error.__cause__, "sqlstate", None) == _DISK_FULL_STATE:
+        return DISK_FULL
+    # A server of ours that could not write its log has stopped, and can no longer say why.
+    if settings.EMBEDDED_POSTGRES and postgres.lacks_space(settings.PAPERCLIP_HOME):
+        return DISK_FULL
+    return DATABASE_DOWN
 
 
 def body(message: str, details: Any = None) -> dict[str, Any]:

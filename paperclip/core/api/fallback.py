@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 
-from paperclip.core.api.errors import DATABASE_DOWN
+from paperclip.core.api.errors import outage
 from paperclip.core.api.rendering import json_response
 
 
@@ -38,7 +38,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an unforeseen failure, or a database that is away."""
     error = sys.exc_info()[1]
     if isinstance(error, OperationalError | InterfaceError):
-        return _answer(request, 503, DATABASE_DOWN, DATABASE_DOWN + ".")
+        why = outage(error)
+        return _answer(request, 503, why, f"{why}.")
     return _answer(
         request, 500, "Internal server error", "Something failed that should not have. The log says more."
     )

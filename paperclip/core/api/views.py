@@ -30,10 +30,23 @@ class ApiView(APIView):
         """Handle the request, repeating it when the database undid its transaction in favour of another."""
         for self._attempt in range(1, _TRIES + 1):
             try:
-                return super().dispatch(request, *args, **kwargs)
+                return self._written(super().dispatch(request, *args, **kwargs))
             except _TryAgain:
                 continue
         raise AssertionError("the last attempt answers or raises")
+
+    def _written(self, response: HttpResponseBase) -> HttpResponseBase:
+        """Write the answer out, and let go of what it was made from.
+
+        View, request and response hold one another: a long list would stay in memory, long after it was sent, until the
+        garbage collector comes by.
+        """
+        if isinstance(response, Response):
+            response.render()
+            response.data = None
+            response.renderer_context = None  # type: ignore[attr-defined]  # the stubs do not know it
+        del self.response
+        return response
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Keep the body, so that a repeated attempt can read it again."""

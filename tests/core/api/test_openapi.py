@@ -59,3 +59,16 @@ def test_anybody_may_read_it(client):
     answer = client.get("/api/openapi.json")
     assert answer.status_code == 200
     assert answer.json()["info"]["title"] == "Paperclip for Django"
+
+
+def test_files_are_described_as_files(document):
+    """I-137, C-104."""
+    for path in ("issues/{issue_id}/attachments", "assets/images", "logo"):
+        body = document["paths"][f"/api/companies/{{company_id}}/{path}"]["post"]["requestBody"]
+        schema = body["content"]["multipart/form-data"]["schema"]
+        file = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]["file"]
+        assert file == {"type": "string", "format": "binary"}
+    for path in ("attachments/{attachment_id}", "assets/{asset_id}"):
+        answers = document["paths"][f"/api/{path}/content"]["get"]["responses"]
+        assert answers["200"]["content"] == {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+        assert "304" in answers
