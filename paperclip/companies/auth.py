@@ -21,7 +21,7 @@ from paperclip.companies import actors, tokens
 from paperclip.companies.actors import NOBODY, Actor
 from paperclip.companies.choices import AGENT_UNASSIGNABLE, AgentRole, MemberStatus, Permission, PrincipalType
 from paperclip.companies.models import Agent, AgentApiKey, BoardApiToken, Grant, User
-from paperclip.core import clock, naming
+from paperclip.core import clock, naming, rows
 from paperclip.core.errors import BadRequest, Forbidden, Unauthorized
 
 RUN_HEADER = "X-Paperclip-Run-Id"
@@ -57,11 +57,10 @@ def _from_token(token: str, request: Request) -> Actor:
 
 def _board_token_actor(token: str) -> Actor:
     now = clock.now()
-    row = (
+    row = rows.one(
         BoardApiToken.objects.select_related("user")
         .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
         .filter(key_hash=tokens.digest(token), revoked_at__isnull=True, user__is_active=True)
-        .first()
     )
     if row is None:
         raise Unauthorized(BAD_TOKEN)
@@ -72,11 +71,10 @@ def _board_token_actor(token: str) -> Actor:
 
 def _agent_key_actor(token: str, request: Request) -> Actor:
     now = clock.now()
-    key = (
+    key = rows.one(
         AgentApiKey.objects.select_related("agent")
         .filter(key_hash=tokens.digest(token), revoked_at__isnull=True)
         .exclude(agent__status__in=AGENT_UNASSIGNABLE)
-        .first()
     )
     if key is None:
         raise Unauthorized(BAD_TOKEN)
@@ -92,10 +90,10 @@ def _run_token_actor(token: str, request: Request) -> Actor:
     agent_id = naming.as_field_uuid(claims["sub"]) if claims else None
     if claims is None or run_id is None or agent_id is None:
         raise Unauthorized(BAD_TOKEN)
-    agent = (
-        Agent.objects.filter(pk=agent_id, company_id=claims["company_id"])
-        .exclude(status__in=AGENT_UNASSIGNABLE)
-        .first()
+    agent = rows.one(
+        Agent.objects.filter(pk=agent_id, company_id=claims["company_id"]).exclude(
+            status__in=AGENT_UNASSIGNABLE
+        )
     )
     if agent is None or not _run_is_live(run_id, agent):
         raise Unauthorized(BAD_TOKEN)

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from paperclip.companies import activity, members, signals
+from paperclip.companies import activity, assets, members, signals
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import CompanyStatus, PauseReason
 from paperclip.companies.models import Company
 from paperclip.core import naming
-from paperclip.core.errors import Conflict, NotFound
+from paperclip.core.errors import Conflict
 
 FEEDBACK_TERMS = "feedback-data-sharing-v1"
 PAUSED_TEXT = "Cancelled because the company was paused"
@@ -50,12 +50,12 @@ def update(
     """Change a company. `fields` holds only what was sent, by column name.
 
     A status of `paused` or `archived` stops its running work (CW-34). What the company has spent is computed,
-    so a figure sent for it changes nothing. Raises NotFound for a logo that does not exist.
+    so a figure sent for it changes nothing. Raises NotFound or Unprocessable for a logo that cannot be (C-31).
     """
-    if fields.get("logo_asset_id") is not None:
-        raise NotFound("Logo asset not found")
     with transaction.atomic():
         row = Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+        if "logo_asset_id" in fields:
+            assets.set_logo(company=row, asset_id=fields["logo_asset_id"], now=now)
         values = _plain_values(fields) | _status_values(row, fields.get("status"), now)
         values |= _consent_values(row, fields.get("feedback_data_sharing_enabled"), actor, now)
         Company.objects.filter(pk=row.pk).update(**values, updated_at=now)
@@ -75,6 +75,20 @@ def archive(*, company: Company, actor: Actor, now: datetime) -> Company:
         return _after_status_change(row, actor, now)
 
 
+def drain(*, company: Company, actor: Actor, now: datetime) -> Company:
+    """Let nothing new start in a company while its runs come to their own end; wakes are taken and wait.
+
+    Stands in the database, so it outlives every restart. Draining again changes nothing. Raises Conflict for an
+    archived company.
+    """
+    return _set_drain(company, now, "company.drained", actor, now)
+
+
+def undrain(*, company: Company, actor: Actor, now: datetime) -> Company:
+    """Let the runs that waited through a drain start. Doing it again changes nothing."""
+    return _set_drain(company, None, "company.undrained", actor, now)
+
+
 def prefixes(name: str) -> Iterator[str]:
     """Yield the issue prefixes a company called `name` may take, best first (C-29).
 
@@ -86,6 +100,19 @@ def prefixes(name: str) -> Iterator[str]:
     yield from (base + "A" * length for length in range(1, _LONGEST_TAIL + 1))
     for number in itertools.count():
         yield base + "B" + _in_letters(number)
+
+
+def _set_drain(company: Company, since: datetime | None, action: str, actor: Actor, now: datetime) -> Company:
+    with transaction.atomic():
+        row = Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+        if since is not None and row.status == CompanyStatus.ARCHIVED:
+            raise Conflict("The company is archived; nothing runs in it")
+        if (row.draining_since is None) == (since is None):
+            return row
+        row.draining_since, row.updated_at = since, now
+        row.save(update_fields=["draining_since", "updated_at"])
+        _log(row, action, actor, now, None)
+        return row
 
 
 def _insert(fields: Mapping[str, Any], now: datetime) -> Company:

@@ -34,8 +34,41 @@ _VERBS: dict[str, str] = {
     "issue.read_unmarked": "marked as unread",
     "issue.document_created": "wrote a document on",
     "issue.document_updated": "revised a document on",
+    "issue.attachment_added": "attached a file to",
+    "issue.attachment_removed": "removed a file from",
+    "issue.work_product_created": "added a result to",
+    "issue.work_product_updated": "changed a result of",
+    "issue.work_product_deleted": "removed a result from",
     "issue.deleted": "deleted",
     "issue.blockers_updated": "changed what blocks",
+    "issue.thread_interaction_created": "put something to the board on",
+    "issue.thread_interaction_accepted": "said yes on",
+    "issue.thread_interaction_rejected": "said no on",
+    "issue.thread_interaction_answered": "answered questions on",
+    "issue.thread_interaction_cancelled": "put questions away on",
+    "issue.thread_interaction_expired": "let a question lapse on",
+    "issue.reviewers_updated": "changed who reviews",
+    "issue.approvers_updated": "changed who approves",
+    "issue.monitor_scheduled": "set a monitor on",
+    "issue.monitor_cleared": "took the monitor off",
+    "issue.monitor_triggered": "looked again at",
+    "issue.monitor_skipped": "could not look again at",
+    "issue.monitor_exhausted": "ended the monitor of",
+    "issue.monitor_recovery_wake_queued": "called the agent to see to",
+    "issue.monitor_recovery_issue_created": "opened an issue to see to",
+    "issue.monitor_escalated_to_board": "asks a person to look at",
+    "issue.tree_control_previewed": "looked at an order over",
+    "issue.tree_hold_created": "gave an order over",
+    "issue.tree_hold_released": "ended an order over",
+    "issue.tree_cancel_status_updated": "cancelled what is open below",
+    "issue.tree_restore_status_updated": "brought back what was cancelled below",
+    "issue.tree_hold_wakeup_deferred": "kept a call back from",
+    "issue.tree_hold_run_interrupted": "stopped",
+    "issue.tree_restore_wakeup_requested": "called again",
+    "issue.loop_stopped": "stopped calls that went in circles on",
+    "issue.loop_cleared": "let the agent go on with",
+    "agent.loop_stopped": "stopped the idle calls of",
+    "agent.loop_cleared": "let go on",
     "agent.created": "hired",
     "agent.hire_created": "asked to hire",
     "agent.updated": "changed",
@@ -51,6 +84,9 @@ _VERBS: dict[str, str] = {
     "company.created": "founded",
     "company.updated": "changed",
     "company.archived": "archived",
+    "company.drained": "let nothing new start in",
+    "company.undrained": "let work start again in",
+    "provider_gate.opened": "opened the provider's account for",
     "company.budget_updated": "set the budget of",
     "project.created": "created",
     "project.updated": "changed",
@@ -61,9 +97,28 @@ _VERBS: dict[str, str] = {
     "approval.rejected": "rejected",
     "approval.revision_requested": "sent back",
     "approval.resubmitted": "asked again for",
+    "notification_target.created": "set up",
+    "notification_target.updated": "changed",
+    "notification_target.enabled": "switched on",
+    "notification_target.disabled": "switched off",
+    "notification_target.secret_renewed": "renewed the secret of",
+    "failure_rule.created": "set up",
+    "failure_rule.updated": "changed",
+    "failure_rule.enabled": "switched on",
+    "failure_rule.disabled": "switched off",
+    "issue.scheduled_retry_retry_now": "did not wait for the retry of",
+    "heartbeat.retry_now": "did not wait for",
     "heartbeat.invoked": "woke",
     "heartbeat.cancelled": "stopped",
+    "issue.successful_run_handoff_escalated": "handed on",
+    "issue.harness_liveness_escalation_created": "had somebody see to",
+    "issue.blockers.updated": "changed what blocks",
+    "heartbeat.output_stale_detected": "noticed the silence of",
+    "heartbeat.output_stale_escalated": "pressed about the silence of",
+    "heartbeat.watchdog_snoozed": "left alone for a while",
+    "heartbeat.watchdog_decision_recorded": "decided about the silence of",
     "cost.reported": "reported costs",
+    "asset.created": "uploaded an image",
 }
 _KIND_OF_SYSTEM = "Paperclip"
 
@@ -145,12 +200,17 @@ def _more(row: Activity) -> str:
         return f"{str(was).replace('_', ' ')} → {now}" if was else f"→ {now}"
     if row.action.startswith("issue.document") and isinstance(details.get("key"), str):
         return str(details["key"])
+    if row.action == "issue.attachment_added" and isinstance(details.get("originalFilename"), str):
+        return str(details["originalFilename"])
     if row.action == "issue.updated":
         return ", ".join(_words(key) for key in details if not key.startswith("_") and key not in _SILENT)
     return ""
 
 
-_SILENT = {"identifier", "issueIdentifier", "source", "updatedAt", "reopened"}
+_SILENT = {
+    "identifier", "issueIdentifier", "source", "updatedAt", "reopened", "addedReferencedIssues",
+    "removedReferencedIssues", "currentReferencedIssues",
+}  # fmt: skip
 
 
 def _words(key: str) -> str:

@@ -40,6 +40,15 @@ class CompanyForm(BoardForm):
         widget=widgets.UnfoldAdminDecimalFieldWidget(),
     )
 
+    max_concurrent_runs = forms.IntegerField(
+        label="Runs at once",
+        min_value=1,
+        max_value=10_000,
+        required=False,
+        help_text="Over all agents and hosts. Empty means no limit.",
+        widget=widgets.UnfoldAdminIntegerFieldWidget(),
+    )
+
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what the form shows of a company."""
         return {**super().values_of(row), "budget_monthly_dollars": row.budget_monthly_cents / 100}
@@ -48,6 +57,7 @@ class CompanyForm(BoardForm):
 def _fields(values: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": values["name"],
+        "max_concurrent_runs": values["max_concurrent_runs"],
         "description": values["description"] or None,
         "budget_monthly_cents": int((values["budget_monthly_dollars"] or 0) * 100),
     }
@@ -67,7 +77,13 @@ class CompanyAdmin(BoardModelAdmin):
     page_template = "companies/company_page.html"
     form_class = CompanyForm
     may_add = True
-    deeds = {"pause": "pause", "resume": "resume", "archive": "archive"}
+    deeds = {
+        "pause": "pause",
+        "resume": "resume",
+        "archive": "archive",
+        "drain": "drain",
+        "undrain": "undrain",
+    }
     headings = (
         Heading("Company", "name"),
         Heading("Status", "status"),
@@ -138,6 +154,16 @@ class CompanyAdmin(BoardModelAdmin):
         """Let the company's agents work again."""
         self._change(request, row, {"status": CompanyStatus.ACTIVE})
         return f"{row.name} is active again."
+
+    def drain(self, request: HttpRequest, row: Company) -> str:
+        """Let the company's runs end by themselves and start no new ones."""
+        lifecycle.drain(company=row, actor=scope_of(request).actor, now=clock.now())
+        return f"{row.name} is draining: its runs come to their own end and no new ones start."
+
+    def undrain(self, request: HttpRequest, row: Company) -> str:
+        """Let the runs start that waited."""
+        lifecycle.undrain(company=row, actor=scope_of(request).actor, now=clock.now())
+        return f"{row.name} takes up its work again."
 
     def archive(self, request: HttpRequest, row: Company) -> str:
         """Put the company away."""

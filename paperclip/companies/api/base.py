@@ -14,6 +14,7 @@ from paperclip.companies.models import Company
 from paperclip.core import clock, naming
 from paperclip.core.api.views import ApiView
 from paperclip.core.errors import NotFound
+from paperclip.core.rows import one
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -43,7 +44,7 @@ class ActorView(ApiView):
         method is refused after that. `rows` must have a `company` column.
         """
         row_id = naming.as_uuid(reference)
-        row = rows.filter(company_id__in=self.actor.company_ids, pk=row_id).first() if row_id else None
+        row = one(rows.filter(company_id__in=self.actor.company_ids, pk=row_id)) if row_id else None
         if row is None:
             raise NotFound(f"{what} not found")
         self.admit(row.company_id)  # type: ignore[attr-defined]
@@ -64,7 +65,7 @@ class CompanyView(ActorView):
         super().initial(request, *args, **kwargs)
         company_id = naming.as_uuid(str(kwargs["company_id"]))
         auth.admit(self.actor, company_id, method=request.method or "GET")
-        company = Company.objects.filter(pk=company_id).first() if company_id else None
+        company = one(Company.objects.filter(pk=company_id)) if company_id else None
         if company is None:
             raise NotFound("Company not found")
         self.company = company

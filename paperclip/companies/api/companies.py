@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import auth, lifecycle, queries, rights
+from paperclip.companies import assets, auth, lifecycle, queries, rights
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.companies.choices import CompanyStatus
 from paperclip.companies.models import Company
@@ -21,6 +21,7 @@ from paperclip.core.api.views import ApiView
 from paperclip.core.errors import BadRequest, Forbidden, Invalid
 
 MAX_ATTACHMENT_BYTES = 1_073_741_824
+MAX_CONCURRENT_RUNS = 10_000
 _COLOR = r"^#[0-9a-fA-F]{6}$"
 
 
@@ -43,6 +44,7 @@ class CompanyOut(ModelOutput):
         fields: ClassVar = [
             "id", "name", "description", "status", "pause_reason", "paused_at", "issue_prefix",
             "issue_counter", "budget_monthly_cents", "spent_monthly_cents", "attachment_max_bytes",
+            "max_concurrent_runs", "draining_since",
             "require_board_approval_for_new_agents", "feedback_data_sharing_enabled",
             "feedback_data_sharing_consent_at", "feedback_data_sharing_consent_by_user_id",
             "feedback_data_sharing_terms_version", "brand_color", "logo_asset_id", "logo_url", "created_at",
@@ -63,6 +65,7 @@ class CompanyPatch(CompanyInput):
     """Changes of a company by the board."""
 
     status = Enum(choices=CompanyStatus.choices, required=False)
+    max_concurrent_runs = Int(required=False, allow_null=True, min_value=1, max_value=MAX_CONCURRENT_RUNS)
     spent_monthly_cents = Int(required=False, min_value=0, max_value=MAX_BIG_INT)
     require_board_approval_for_new_agents = Bool(required=False)
     feedback_data_sharing_enabled = Bool(required=False)
@@ -82,10 +85,16 @@ class BrandingPatch(Input):
 
 
 def render(companies: list[Company], view: ActorView) -> list[dict[str, Any]]:
-    """Return the answers for companies, with one query for what all of them have spent."""
-    spent = queries.company_spend([company.id for company in companies], now=view.now)
+    """Return the answers for companies, with one query each for what they have spent and for their logos."""
+    ids = [company.id for company in companies]
+    spent, logos = queries.company_spend(ids, now=view.now), assets.logos(ids)
     return [
-        CompanyOut.render(company, spentMonthlyCents=spent.get(company.id, 0), logoAssetId=None, logoUrl=None)
+        CompanyOut.render(
+            company,
+            spentMonthlyCents=spent.get(company.id, 0),
+            logoAssetId=logos.get(company.id),
+            logoUrl=assets.content_path(logos[company.id]) if company.id in logos else None,
+        )
         for company in companies
     ]
 
@@ -169,4 +178,24 @@ class CompanyArchive(CompanyView):
     def post(self, request: Request, company_id: str) -> Response:
         auth.require_board(self.actor)
         company = lifecycle.archive(company=self.company, actor=self.actor, now=self.now)
+        return Response(render([company], self)[0])
+
+
+class CompanyDrain(CompanyView):
+    """Letting a company's runs come to their end, and starting none."""
+
+    @operation("Let nothing new start in a company", answers=CompanyOut)
+    def post(self, request: Request, company_id: str) -> Response:
+        auth.require_board(self.actor)
+        company = lifecycle.drain(company=self.company, actor=self.actor, now=self.now)
+        return Response(render([company], self)[0])
+
+
+class CompanyUndrain(CompanyView):
+    """Letting the runs start that waited through a drain."""
+
+    @operation("Let a company's runs start again", answers=CompanyOut)
+    def post(self, request: Request, company_id: str) -> Response:
+        auth.require_board(self.actor)
+        company = lifecycle.undrain(company=self.company, actor=self.actor, now=self.now)
         return Response(render([company], self)[0])

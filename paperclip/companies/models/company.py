@@ -22,6 +22,10 @@ class Company(ChangingRow):
     attachment_max_bytes = models.PositiveIntegerField(
         default=10_485_760, validators=[MinValueValidator(1), MaxValueValidator(1_073_741_824)]
     )
+    # Over all agents and hosts; None is no limit.
+    max_concurrent_runs = models.PositiveIntegerField(null=True, blank=True)
+    # While set no run starts; those at work come to their own end.
+    draining_since = models.DateTimeField(null=True, blank=True)
     require_board_approval_for_new_agents = models.BooleanField(default=False)
     feedback_data_sharing_enabled = models.BooleanField(default=False)
     feedback_data_sharing_consent_at = models.DateTimeField(null=True, blank=True)
@@ -37,6 +41,10 @@ class Company(ChangingRow):
             models.CheckConstraint(
                 condition=Q(attachment_max_bytes__gte=1, attachment_max_bytes__lte=1_073_741_824),
                 name="company_attachment_limit_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_concurrent_runs__isnull=True) | Q(max_concurrent_runs__gte=1),
+                name="company_run_cap_positive",
             ),
         ]
 

@@ -54,6 +54,8 @@ def test_list_shows_own_companies_with_this_months_spend(cast):
         "budgetMonthlyCents",
         "spentMonthlyCents",
         "attachmentMaxBytes",
+        "maxConcurrentRuns",
+        "drainingSince",
         "requireBoardApprovalForNewAgents",
         "feedbackDataSharingEnabled",
         "feedbackDataSharingConsentAt",
@@ -270,3 +272,59 @@ def test_change_of_a_company_is_lost_whole_when_its_news_fails(cast):
         signals.company_stopped.disconnect(fail)
     assert Company.objects.get(pk=cast.company.pk).status == "active"
     assert not Activity.objects.filter(action="company.updated").exists()
+
+
+def test_a_company_is_drained_and_takes_up_its_work_again(cast):
+    path = f"/api/companies/{cast.company.id}"
+
+    drained = cast.as_operator.post(f"{path}/drain").json()
+    again = cast.as_owner.post(f"{path}/drain").json()
+    resumed = cast.as_owner.post(f"{path}/undrain").json()
+    cast.as_owner.post(f"{path}/undrain")
+
+    assert drained["drainingSince"] is not None
+    assert again["drainingSince"] == drained["drainingSince"]
+    assert (resumed["drainingSince"], resumed["status"]) == (None, "active")
+    logged = Activity.objects.filter(entity_id=str(cast.company.id)).order_by("created_at")
+    assert list(logged.values_list("action", flat=True)) == ["company.drained", "company.undrained"]
+
+
+@pytest.mark.parametrize("deed", ["drain", "undrain"])
+@pytest.mark.parametrize(
+    ("caller", "status"),
+    [
+        pytest.param("as_viewer", 403, id="viewer"),
+        pytest.param("as_outsider", 403, id="outsider"),
+        pytest.param("as_foreign_agent", 403, id="foreign agent"),
+        pytest.param("as_nobody", 401, id="nobody"),
+    ],
+)
+def test_who_may_not_drain_a_company(cast, deed, caller, status):
+    assert getattr(cast, caller).post(f"/api/companies/{cast.company.id}/{deed}").status_code == status
+    assert cast.as_agent(cast.ceo).post(f"/api/companies/{cast.company.id}/{deed}").status_code == 403
+
+
+def test_an_archived_company_is_not_drained(cast):
+    cast.as_owner.post(f"/api/companies/{cast.company.id}/archive")
+    assert cast.as_owner.post(f"/api/companies/{cast.company.id}/drain").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "kept"),
+    [
+        pytest.param(3, 200, 3, id="a number"),
+        pytest.param(None, 200, None, id="no limit"),
+        pytest.param(0, 400, 7, id="none at all"),
+        pytest.param("3", 400, 7, id="text"),
+        pytest.param(10_001, 400, 7, id="too many"),
+    ],
+)
+def test_the_limit_of_a_companys_runs(cast, sent, status, kept):
+    Company.objects.filter(pk=cast.company.pk).update(max_concurrent_runs=7)
+
+    answer = cast.as_owner.patch(f"/api/companies/{cast.company.id}", {"maxConcurrentRuns": sent})
+
+    assert answer.status_code == status
+    assert Company.objects.get(pk=cast.company.pk).max_concurrent_runs == kept
+    if status == 400:
+        assert answer.json()["details"][0]["path"] == ["maxConcurrentRuns"]

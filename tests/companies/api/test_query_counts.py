@@ -12,7 +12,7 @@ from tests import factories
 
 # Questions for a list of any length, credentials and company included. Change on purpose only.
 KNOWN = {
-    "companies": 4,
+    "companies": 5,
     "companies/stats": 4,
     "companies/{c}/agents": 5,
     "companies/{c}/org": 4,
