@@ -19,7 +19,7 @@ from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent, Company
 from paperclip.core.errors import Forbidden, Unprocessable
-from paperclip.governance import hire_decisions, signals
+from paperclip.governance import asked, hire_decisions, signals
 from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus, ApprovalType
 from paperclip.governance.models import Approval
 
@@ -72,6 +72,7 @@ def create(
         if linked_agent_id is not None:
             details = {"type": type, "linkedAgentId": linked_agent_id}
         _log(approval, "approval.created", actor, now, details)
+        asked.waits(approval, now=now)
         return approval
 
 
@@ -125,6 +126,7 @@ def request_revision(*, approval: Approval, actor: Actor, now: datetime, note: s
             raise Unprocessable("Only pending approvals can request revision")
         row = Approval.objects.get(pk=approval.pk)
         _log(row, "approval.revision_requested", actor, now, {"type": row.type})
+        asked.is_settled(row, now=now)
         return row
 
 
@@ -148,6 +150,7 @@ def resubmit(
             raise Unprocessable("Only revision requested approvals can be resubmitted")
         row = Approval.objects.get(pk=approval.pk)
         _log(row, "approval.resubmitted", actor, now, {"type": row.type})
+        asked.waits(row, now=now)
         return row
 
 
@@ -171,6 +174,8 @@ def _decide(
     row = Approval.objects.get(pk=approval.pk)
     if not moved and row.status != status:
         raise Unprocessable(_DECISION_REFUSALS[status])
+    if moved:
+        asked.is_settled(row, now=now)
     return row, bool(moved)
 
 

@@ -16,7 +16,7 @@ from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent
 from paperclip.core import naming
 from paperclip.core.errors import Invalid, Unprocessable
-from paperclip.governance import signals
+from paperclip.governance import asked, signals
 from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus, ApprovalType
 from paperclip.governance.models import Approval
 
@@ -104,6 +104,7 @@ def _close(agent: Agent, status: ApprovalStatus, actor: Actor, now: datetime) ->
         )
         if moved:
             closed.append(Approval.objects.get(pk=approval.pk))
+            asked.is_settled(approval, now=now)
     return closed
 
 

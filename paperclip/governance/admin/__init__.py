@@ -1,0 +1,5 @@
+"""The pages of approvals and notifications."""
+
+from paperclip.governance.admin import approvals, notifications
+
+__all__ = ["approvals", "notifications"]
