@@ -159,6 +159,8 @@ SELECT walked.above, walked.is_child, node.id, node.identifier, node.status,
        EXISTS (SELECT 1 FROM issue_approvals AS link
                JOIN approvals AS approval ON approval.id = link.approval_id
                WHERE link.issue_id = node.id AND approval.status IN ('pending', 'revision_requested'))
+       OR EXISTS (SELECT 1 FROM issue_thread_interactions AS put
+                  WHERE put.issue_id = node.id AND put.status = 'pending')
        OR EXISTS (SELECT 1 FROM issues AS escalation WHERE escalation.company_id = %(company)s
                   AND escalation.origin_kind = 'harness_liveness_escalation'
                   AND escalation.origin_id = node.id::text

@@ -10,6 +10,7 @@ from paperclip.companies import auth
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AgentRole, Permission
 
+PRINCIPLES = ["least privilege", "complete mediation"]
 _MAX_HOPS = 50
 
 # Depth ends the walk where stored managers form a circle.

@@ -43,6 +43,7 @@ _STATEMENT = snapshots.statement(
     snapshots.COMMENT_CURSOR,
     snapshots.WAKE_COMMENT,
     snapshots.CONTINUATION,
+    snapshots.ATTACHMENTS,
 )
 
 
@@ -69,6 +70,7 @@ def read(
         cursor,
         wake_comment,
         summary,
+        attachments,
     ) = found[0]
     issue = dict(zip(_COLUMNS, values, strict=True))
     issue |= {
@@ -85,7 +87,7 @@ def read(
         "goal": wire.fragment(goal),
         "commentCursor": wire.fragment(cursor),
         "wakeComment": wire.fragment(wake_comment),
-        "attachments": [],
+        "attachments": wire.fragment(attachments or "[]"),
         "continuationSummary": wire.fragment(summary),
         "currentExecutionWorkspace": None,
     }

@@ -8,16 +8,16 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
-from issues import assignment, authority, blockers, locks, origins, statuses, trail, wakes
+from issues import assignment, authority, blockers, changes, holds, locks, origins, statuses, trail, wakes
 from issues.choices import CLOSED, RUN_OVER, IssueStatus
 from issues.models import Issue
 from paperclip.companies import actors, auth
@@ -34,7 +34,6 @@ UNLOCKED: dict[str, Any] = {
 UNOWNED: dict[str, Any] = {"checkout_run_id": None, **UNLOCKED}
 
 _STARTABLE = (IssueStatus.TODO, IssueStatus.BACKLOG, IssueStatus.BLOCKED)
-_PRINCIPLES = ["least privilege", "complete mediation"]
 
 
 def name_key(agent: Agent) -> str:
@@ -51,7 +50,8 @@ def acquire(
     """Check the issue out for `agent_id` (I-61 to I-65) and return it.
 
     The checkout belongs to the actor's run; the board's belongs to none. Raises Forbidden, Unauthorized,
-    NotFound, Unprocessable for open blockers, and Conflict naming the holder when the issue is not to be had.
+    NotFound, Unprocessable for open blockers, and Conflict naming the holder, or the pause, when the issue is
+    not to be had.
     """
     run_id = actor.run_id if actor.is_agent else None
     with transaction.atomic():
@@ -62,6 +62,7 @@ def acquire(
         if actor.is_agent and run_id is None:
             raise Unauthorized("Agent run id required")
         agent = assignment.require_assignable_agent(issue.company_id, agent_id)
+        holds.require_free(issue, run_id=run_id)
         _drop_stale_lock(issue)
         waiting = blockers.readiness(issue.pk).unresolved_blocker_issue_ids
         if waiting:
@@ -70,7 +71,8 @@ def acquire(
             return issue
         if issue.assignee_user_id is not None and not actor.is_board:
             raise _conflict(issue)
-        if not (_take(issue, agent, run_id, expected_statuses, now) or _adopt(issue, agent, run_id, now)):
+        taken = _take(issue, agent, run_id, expected_statuses, actor, now)
+        if not (taken or _adopt(issue, agent, run_id, now)):
             raise _conflict(issue)
         trail.record(issue, "issue.checked_out", actor=actor, now=now, details={"agentId": agent_id})
         trail.touch(issue, now=now)
@@ -95,7 +97,8 @@ def release(*, issue_id: UUID, actor: Actor, now: datetime) -> Issue:
                 f"Issue is {issue.status}; only open issues can be released", details=_holding(issue)
             )
         left = statuses.stamps(IssueStatus.TODO, now=now, started_at=issue.started_at)
-        _write(issue, now, assignee_agent_id=None, **left, **UNOWNED)
+        columns = {"assignee_agent_id": None, "updated_at": now, **left, **UNOWNED}
+        changes.write(issue, columns, actor=actor, now=now)
         trail.record(issue, "issue.released", actor=actor, now=now)
         trail.touch(issue, now=now)
     return issue
@@ -119,12 +122,12 @@ def force_release(*, issue_id: UUID, clear_assignee: bool, actor: Actor, now: da
     with transaction.atomic():
         issue = locks.issue(issue_id)
         before = Forced(issue, issue.checkout_run_id, issue.execution_run_id)
-        cleared: dict[str, Any] = dict(UNOWNED)
+        cleared: dict[str, Any] = {**UNOWNED, "updated_at": now}
         if clear_assignee:
             cleared["assignee_agent_id"] = None
             if issue.status == IssueStatus.IN_PROGRESS and issue.assignee_user_id is None:
                 cleared |= statuses.stamps(IssueStatus.TODO, now=now, started_at=issue.started_at)
-        _write(issue, now, **cleared)
+        changes.write(issue, cleared, actor=actor, now=now)
         details = {
             "issueId": issue.pk,
             "actorUserId": actor.user_id,
@@ -190,6 +193,33 @@ def stamp_execution(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime
     return True
 
 
+def stamp_many(owners: Mapping[UUID, tuple[UUID, Agent]], *, now: datetime) -> None:
+    """Give many issues' execution locks to runs at once: by issue, the run and its agent (see `stamp_execution`).
+
+    For issues that the caller holds locked, which no live run holds and no routine made.
+    """
+    if not owners:
+        return
+    values: dict[str, Any] = {
+        "issues": list(owners),
+        "runs": [run_id for run_id, _ in owners.values()],
+        "agents": [agent.pk for _, agent in owners.values()],
+        "keys": [name_key(agent) for _, agent in owners.values()],
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STAMP_MANY, values)
+
+
+_STAMP_MANY = """
+UPDATE issues SET execution_run_id = given.run_id, execution_agent_name_key = given.key,
+                  execution_locked_at = %(now)s
+FROM unnest(%(issues)s::uuid[], %(runs)s::uuid[], %(agents)s::uuid[], %(keys)s::text[])
+  AS given (issue_id, run_id, agent_id, key)
+WHERE issues.id = given.issue_id AND issues.assignee_agent_id = given.agent_id
+"""
+
+
 def take_for_run(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime) -> bool:
     """Check the issue out for a run that is about to start its program (H-74); whether the run owns it now.
 
@@ -205,9 +235,10 @@ def take_for_run(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime) -
         if not blockers.readiness(issue.pk).is_dependency_ready:
             return False
         _drop_stale_lock(issue)
-        if not (_take(issue, agent, run_id, _STARTABLE, now) or _adopt(issue, agent, run_id, now)):
-            return False
         actor = actors.for_agent(agent, run_id=run_id)
+        taken = _take(issue, agent, run_id, _STARTABLE, actor, now)
+        if not (taken or _adopt(issue, agent, run_id, now)):
+            return False
         trail.record(issue, "issue.checked_out", actor=actor, now=now, details={"agentId": agent.id})
         trail.touch(issue, now=now)
     return True
@@ -237,7 +268,14 @@ def move_lock(*, from_run_id: UUID, to_run_id: UUID, now: datetime) -> int:
 # --- The moves, on a locked row --------------------------------------------------------------------------
 
 
-def _take(issue: Issue, agent: Agent, run_id: UUID | None, expected: Sequence[str], now: datetime) -> bool:
+def _take(
+    issue: Issue,
+    agent: Agent,
+    run_id: UUID | None,
+    expected: Sequence[str],
+    actor: Actor,
+    now: datetime,
+) -> bool:
     """The conditional update of I-62 and I-63; whether it changed the row."""
     free_to_run = (
         Q(checkout_run__isnull=True) | Q(checkout_run_id=run_id) if run_id else Q(checkout_run__isnull=True)
@@ -248,16 +286,13 @@ def _take(issue: Issue, agent: Agent, run_id: UUID | None, expected: Sequence[st
         else Q(execution_run__isnull=True)
     )
     takers = Q(assignee_agent__isnull=True) | (Q(assignee_agent=agent) & free_to_run)
-    rows = Issue.objects.filter(Q(pk=issue.pk, status__in=list(expected)) & takers & lock_free)
+    free = Q(status__in=list(expected)) & takers & lock_free
     started = statuses.stamps(IssueStatus.IN_PROGRESS, now=now, started_at=issue.started_at)
     owner = _owned_by(run_id, agent, now) if run_id else dict(UNOWNED)
     if run_id:
         origins.make_way(issue)
     values = {"assignee_agent_id": agent.id, "assignee_user_id": None, "updated_at": now} | started | owner
-    if not rows.update(**values):
-        return False
-    _reflect(issue, values)
-    return True
+    return changes.write(issue, values, actor=actor, now=now, only_if=free)
 
 
 def _adopt(issue: Issue, agent: Agent, run_id: UUID | None, now: datetime) -> bool:
@@ -350,7 +385,7 @@ def _require_part_in(issue: Issue, actor: Actor) -> None:
             details={
                 "issueId": str(issue.pk),
                 "assigneeUserId": str(issue.assignee_user_id),
-                "securityPrinciples": _PRINCIPLES,
+                "securityPrinciples": authority.PRINCIPLES,
             },
         )
 
@@ -365,7 +400,8 @@ def _not_yours(issue: Issue, actor: Actor) -> Conflict | Forbidden:
         return Conflict("Issue is checked out by another agent", details=details)
     details["status"] = issue.status
     return Forbidden(
-        "Agent cannot mutate another agent's issue", details=details | {"securityPrinciples": _PRINCIPLES}
+        "Agent cannot mutate another agent's issue",
+        details=details | {"securityPrinciples": authority.PRINCIPLES},
     )
 
 

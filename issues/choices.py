@@ -69,12 +69,165 @@ class AuthorType(models.TextChoices):
     SYSTEM = "system"
 
 
+class HoldMode(models.TextChoices):
+    PAUSE = "pause"  # nothing of the tree starts
+    RESUME = "resume"  # the pauses of the tree end
+    CANCEL = "cancel"  # the tree's open issues are called off
+    RESTORE = "restore"  # what a cancel called off comes back
+
+
+class HoldStatus(models.TextChoices):
+    ACTIVE = "active"
+    RELEASED = "released"
+
+
+class ReleaseStrategy(models.TextChoices):
+    MANUAL = "manual"  # a person releases the hold
+    AFTER_ACTIVE_RUNS_FINISH = "after_active_runs_finish"  # it ends once nothing of the tree runs any more
+
+
+class SkipReason(models.TextChoices):
+    """Why an order over a tree leaves one of its issues alone (I-127)."""
+
+    TERMINAL_STATUS = "terminal_status"
+    ALREADY_HELD = "already_held"
+    NOT_HELD = "not_held"
+    CHANGED_AFTER_CANCEL = "changed_after_cancel"
+    NOT_CANCELLED = "not_cancelled"
+    NOT_CANCELLED_BY_TREE_CONTROL = "not_cancelled_by_tree_control"
+
+
+class StageType(models.TextChoices):
+    REVIEW = "review"
+    APPROVAL = "approval"
+
+
+class FlowStatus(models.TextChoices):
+    """How far an issue is through the stages of its policy (I-23)."""
+
+    IDLE = "idle"  # no stage was entered; the state is there for its monitor
+    PENDING = "pending"  # the current participant is asked
+    CHANGES_REQUESTED = "changes_requested"  # back with whoever did the work
+    COMPLETED = "completed"  # every stage was passed
+
+
+class Outcome(models.TextChoices):
+    """What a participant decided (I-24)."""
+
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+
+
+class MonitorStatus(models.TextChoices):
+    SCHEDULED = "scheduled"
+    TRIGGERED = "triggered"
+    CLEARED = "cleared"
+
+
+class ClearReason(models.TextChoices):
+    """Why a monitor is not scheduled any more (I-23)."""
+
+    MANUAL = "manual"
+    TRIGGERED = "triggered"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    INVALID_STATUS = "invalid_status"
+    INVALID_ASSIGNEE = "invalid_assignee"
+    DISPATCH_SKIPPED = "dispatch_skipped"
+    TIMEOUT_EXCEEDED = "timeout_exceeded"
+    MAX_ATTEMPTS_EXHAUSTED = "max_attempts_exhausted"
+
+
+class RecoveryPolicy(models.TextChoices):
+    """What happens when a monitor has used up its time or its attempts (I-112)."""
+
+    WAKE_OWNER = "wake_owner"
+    CREATE_RECOVERY_ISSUE = "create_recovery_issue"
+    ESCALATE_TO_BOARD = "escalate_to_board"
+
+
+class InteractionKind(models.TextChoices):
+    """What an agent may put to a person in the thread of an issue (I-114)."""
+
+    SUGGEST_TASKS = "suggest_tasks"
+    ASK_USER_QUESTIONS = "ask_user_questions"
+    REQUEST_CONFIRMATION = "request_confirmation"
+
+
+class InteractionStatus(models.TextChoices):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    ANSWERED = "answered"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"  # what it asked about has changed, or somebody spoke instead of answering
+    FAILED = "failed"
+
+
+class Continuation(models.TextChoices):
+    """Whom the answer to an interaction calls (I-125)."""
+
+    NONE = "none"
+    WAKE_ASSIGNEE = "wake_assignee"
+    WAKE_ASSIGNEE_ON_ACCEPT = "wake_assignee_on_accept"
+
+
+# I-111: where a monitor may be scheduled, and stays so.
+MONITORED = (IssueStatus.IN_PROGRESS, IssueStatus.IN_REVIEW)
+
+
+class WorkProductType(models.TextChoices):
+    PREVIEW_URL = "preview_url"
+    RUNTIME_SERVICE = "runtime_service"
+    PULL_REQUEST = "pull_request"
+    BRANCH = "branch"
+    COMMIT = "commit"
+    ARTIFACT = "artifact"
+    DOCUMENT = "document"
+
+
+class WorkProductStatus(models.TextChoices):
+    ACTIVE = "active"
+    READY_FOR_REVIEW = "ready_for_review"
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+    MERGED = "merged"
+    CLOSED = "closed"
+    FAILED = "failed"
+    ARCHIVED = "archived"
+    DRAFT = "draft"
+
+
+class ReviewState(models.TextChoices):
+    NONE = "none"
+    NEEDS_BOARD_REVIEW = "needs_board_review"  # a person is to look at it
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+
+
+class HealthStatus(models.TextChoices):
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+class ReferenceKind(models.TextChoices):
+    """Where an issue names another, in the order in which it is told (I-143)."""
+
+    TITLE = "title"
+    DESCRIPTION = "description"
+    DOCUMENT = "document"
+    COMMENT = "comment"
+
+
+MAX_TREE_DEPTH = 100
 MAX_CHILDREN = 25
 MAX_REQUEST_DEPTH = 1024
 PLAN_DOCUMENT = "plan"
 SYSTEM_DOCUMENT = "continuation-summary"
-# Statuses of runs that are over (I-41). Runs belong to a higher floor, which is asked through the lazy key
-# only.
+# Statuses of runs that are over (I-41), and of those that work or are about to. Runs belong to a higher floor,
+# which is asked through the lazy key only.
 RUN_OVER = ("succeeded", "failed", "cancelled", "timed_out")
+RUN_ACTIVE = ("queued", "running")
 # I-73, I-75: from these a comment may bring an issue back.
 RESUMABLE = (IssueStatus.DONE, IssueStatus.BLOCKED, IssueStatus.TODO, IssueStatus.IN_PROGRESS)

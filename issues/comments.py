@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from issues import checkout, interrupts, locks, mentions, reopening, trail, wakes
-from issues.choices import CLOSED, AuthorType
+from issues import checkout, confirmations, interrupts, locks, mentions, references, reopening, trail, wakes
+from issues.choices import CLOSED, AuthorType, ReferenceKind
 from issues.models import Comment, Issue
 from paperclip.companies.actors import Actor
 from paperclip.core.errors import Conflict, Forbidden, NotFound, Unprocessable
@@ -89,6 +89,7 @@ def withdraw(*, issue_id: UUID, comment_id: UUID, actor: Actor, now: datetime) -
             raise Conflict("Only queued comments can be canceled")
         details = _about(issue, comment) | {"source": "queue_cancel", "queueTargetRunId": running.pk}
         trail.record(issue, "issue.comment_cancelled", actor=actor, now=now, details=details)
+        references.forget(issue, ReferenceKind.COMMENT, comment.pk, now=now)
         trail.touch(issue, now=now, changed=True)
         Comment.objects.filter(pk=comment.pk).delete()
     return comment
@@ -112,7 +113,10 @@ def insert(
     presentation: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> Comment:
-    """Store a comment on a locked issue and mark the issue as changed. Nothing else follows from it."""
+    """Store a comment on a locked issue and mark the issue as changed.
+
+    A person's word settles the confirmations that say so (I-124). Nothing else follows from it.
+    """
     comment = Comment.objects.create(
         company_id=issue.company_id,
         issue=issue,
@@ -127,6 +131,8 @@ def insert(
         updated_at=now,
     )
     trail.touch(issue, now=now, changed=True)
+    if actor.is_board:
+        confirmations.supersede(issue=issue, comment=comment, actor=actor, now=now)
     return comment
 
 
@@ -148,7 +154,7 @@ def record(
     with_changes: bool = False,
 ) -> None:
     """Write `issue.comment_added`."""
-    details = _about(issue, comment) | trace.keys()
+    details = _about(issue, comment) | trace.keys() | references.note_comment(issue, comment, now=now)
     if reopened_from:
         details |= {"reopened": True, "reopenedFrom": reopened_from, "source": "comment"}
     if with_changes:

@@ -8,20 +8,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from issues import assignment, blockers, comments, fields, trail, tree, wakes
+from issues import assignment, blockers, comments, fields, references, trail, tree, wakes
 from issues.choices import CLOSED, IssueStatus
 from issues.fields import Fields
 from issues.models import Comment, Issue
+from issues.policy import records, states
+from issues.policy.flow import Call, Flow
 from paperclip.companies.actors import Actor
 from paperclip.core import naming
+
+_HANDS = ("assignee_agent_id", "assignee_user_id")
 
 
 @dataclass(frozen=True)
 class Updated:
-    """What an edit did: the issue as it is now, what changed columns held `before`, and what came along."""
+    """What an edit did: the issue as it is now, what changed columns held `before`, what the issue's policy made of
+    it, and what came along.
+    """
 
     issue: Issue
     before: Mapping[str, Any]
+    flow: Flow
     comment: Comment | None = None
     reopened_from: str | None = None
     blocked: blockers.Change | None = None
@@ -57,11 +64,15 @@ def record(done: Updated, wanted: Fields, trace: wakes.Trace, *, actor: Actor, n
             }
         if done.cancelled_run_id is not None:
             details["cancelledStatusRunId"] = done.cancelled_run_id
-        told = {*sent, "status"}
+        # What the stages of a policy chose was not sent, and is told all the same.
+        told = {*sent, "status"} | ({*_HANDS} if done.flow.is_forced else set())
+        details |= {naming.camel(name): getattr(issue, name) for name in done.before if name in told}
         details["_previous"] = {
             naming.camel(name): value for name, value in done.before.items() if name in told
         }
+        details |= references.note_issue(issue, done.before, now=now)
         trail.record(issue, "issue.updated", actor=actor, now=now, details=details)
+    records.edited(issue, done.flow, actor=actor, now=now)
     if done.comment is not None:
         comments.record(
             issue,
@@ -99,7 +110,9 @@ def record_blockers(issue: Issue, change: blockers.Change, *, actor: Actor, now:
 def call(done: Updated, wanted: Fields, trace: wakes.Trace, *, actor: Actor, now: datetime) -> None:
     """Send the wakes of an edit; a later kind replaces an earlier one for the same agent (I-94)."""
     issue, batch = done.issue, wakes.Batch()
-    if done.is_reassigned:
+    if done.flow.call is not None:
+        batch.add(_stage_called(issue, done.flow.call, trace))
+    elif done.is_reassigned:
         batch.add(_assigned(done, trace))
     elif "status" in wanted and _became_ready(done.before.get("status"), issue.status):
         batch.add(_status_changed(issue, trace, actor))
@@ -112,12 +125,16 @@ def call(done: Updated, wanted: Fields, trace: wakes.Trace, *, actor: Actor, now
     batch.send(actor=actor, now=now)
 
 
-def call_assignee(issue: Issue, *, actor: Actor, now: datetime, source: str) -> None:
+def call_assignee(
+    issue: Issue, *, actor: Actor, now: datetime, source: str, mutation: str = "create"
+) -> None:
     """Send the wake of a new issue's agent, unless there is none or the work is not for now (I-92)."""
     if issue.assignee_agent_id is None or assignment.reason_to_wake_nobody(issue):
         return
     batch = wakes.Batch()
-    batch.add(wakes.assigned(issue_id=issue.pk, agent_id=issue.assignee_agent_id, source=source))
+    batch.add(
+        wakes.assigned(issue_id=issue.pk, agent_id=issue.assignee_agent_id, mutation=mutation, source=source)
+    )
     batch.send(actor=actor, now=now)
 
 
@@ -128,6 +145,19 @@ def add_closing(batch: wakes.Batch, issue: Issue, *, was_closed: bool) -> None:
             batch.add(wake)
     if not was_closed:
         batch.add(tree.called_by_closing(issue))
+
+
+def record_monitor(issue: Issue, *, actor: Actor, now: datetime, parent_id: UUID | None = None) -> None:
+    """Write that a new issue is monitored, if it is."""
+    policy = states.policy_of(issue)
+    if policy is not None and policy.monitor is not None:
+        records.scheduled(issue, policy.monitor, actor=actor, now=now, parent_id=parent_id)
+
+
+def _stage_called(issue: Issue, call: Call, trace: wakes.Trace) -> wakes.Wake:
+    return wakes.stage_called(
+        issue_id=issue.pk, agent_id=call.agent_id, reason=call.reason, stage=call.stage, trace=trace
+    )
 
 
 def _assigned(done: Updated, trace: wakes.Trace) -> wakes.Wake | None:

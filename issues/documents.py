@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from issues import checkout, locks, trail
-from issues.choices import SYSTEM_DOCUMENT
+from issues import checkout, confirmations, locks, references, trail
+from issues.choices import SYSTEM_DOCUMENT, ReferenceKind
 from issues.models import Document, DocumentRevision, Issue, IssueDocument
 from paperclip.companies import auth
 from paperclip.companies.actors import Actor
@@ -77,9 +77,66 @@ def put(
             document.title = document.title if title is KEEP_TITLE else title
             document.latest_body = body
         _revise(issue, document, number, change_summary, actor, now)
-        trail.record(issue, action, actor=actor, now=now, details=_about(document, key))
+        confirmations.expire_stale(issue=issue, key=key, actor=actor, now=now)
+        details = _about(document, key) | references.note_document(issue, document, key, now=now)
+        trail.record(issue, action, actor=actor, now=now, details=details)
         trail.touch(issue, now=now)
     return Written(key, number == 1, number)
+
+
+def keep(*, issue: Issue, key: str, title: str, body: str, run_id: UUID | None, now: datetime) -> None:
+    """Rewrite a document of the product's own on a locked `issue`, in one statement and without an entry in the log.
+
+    Nothing happens when it says the same already. Of its revisions the newest is kept, and those people wrote.
+    """
+    names: dict[str, Any] = {
+        "company": issue.company_id,
+        "issue": issue.pk,
+        "key": key,
+        "title": title,
+        "body": body,
+        "run": run_id,
+        "now": now,
+        "document": uuid4(),
+        "link": uuid4(),
+        "revision": uuid4(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, names)
+
+
+_KEEP = """
+WITH known AS (
+  SELECT document.id, document.latest_body = %(body)s AS is_same
+  FROM issue_documents AS link JOIN documents AS document ON document.id = link.document_id
+  WHERE link.company_id = %(company)s AND link.issue_id = %(issue)s AND link.key = %(key)s
+), changed AS (
+  UPDATE documents AS document SET title = %(title)s, latest_body = %(body)s, latest_revision_id = %(revision)s,
+    latest_revision_number = latest_revision_number + 1, updated_by_agent_id = NULL, updated_by_user_id = NULL,
+    updated_at = %(now)s
+  FROM known WHERE document.id = known.id AND NOT known.is_same
+  RETURNING document.id, latest_revision_number
+), made AS (
+  INSERT INTO documents (id, company_id, title, format, latest_body, latest_revision_id, latest_revision_number,
+    created_at, updated_at)
+  SELECT %(document)s, %(company)s, %(title)s, 'markdown', %(body)s, %(revision)s, 1, %(now)s, %(now)s
+  WHERE NOT EXISTS (SELECT FROM known)
+  RETURNING id, latest_revision_number
+), linked AS (
+  INSERT INTO issue_documents (id, company_id, issue_id, document_id, key, created_at, updated_at)
+  SELECT %(link)s, %(company)s, %(issue)s, made.id, %(key)s, %(now)s, %(now)s FROM made
+), told AS (
+  UPDATE issue_documents AS link SET updated_at = %(now)s FROM changed WHERE link.document_id = changed.id
+), gone AS (
+  DELETE FROM document_revisions AS old USING changed
+  WHERE old.document_id = changed.id AND old.created_by_user_id IS NULL
+)
+INSERT INTO document_revisions (id, company_id, document_id, revision_number, title, format, body, created_by_run_id,
+  created_at)
+SELECT %(revision)s, %(company)s, now_is.id, now_is.latest_revision_number, %(title)s, 'markdown', %(body)s, %(run)s,
+  %(now)s
+FROM (SELECT * FROM changed UNION ALL SELECT * FROM made) AS now_is
+"""
 
 
 def restore(*, issue_id: UUID, key: str, revision_id: UUID, actor: Actor, now: datetime) -> Written:
@@ -99,10 +156,12 @@ def restore(*, issue_id: UUID, key: str, revision_id: UUID, actor: Actor, now: d
         summary = f"Restored from revision {revision.revision_number}"
         number = document.latest_revision_number + 1
         _revise(issue, document, number, summary, actor, now)
+        confirmations.expire_stale(issue=issue, key=key, actor=actor, now=now)
         details = _about(document, key) | {
             "restoredFromRevisionId": revision.pk,
             "restoredFromRevisionNumber": revision.revision_number,
         }
+        details |= references.note_document(issue, document, key, now=now)
         trail.record(issue, "issue.document_restored", actor=actor, now=now, details=details)
         trail.touch(issue, now=now)
     return Written(key, False, number)
@@ -115,9 +174,11 @@ def delete(*, issue_id: UUID, key: str, actor: Actor, now: datetime) -> None:
         issue = locks.issue(issue_id)
         document = _require_document(issue, key)
         details = {"key": key, "documentId": document.pk, "title": document.title}
+        details |= references.forget(issue, ReferenceKind.DOCUMENT, document.pk, now=now)
         trail.record(issue, "issue.document_deleted", actor=actor, now=now, details=details)
         trail.touch(issue, now=now)
         Document.objects.filter(pk=document.pk).delete()
+        confirmations.expire_stale(issue=issue, key=key, actor=actor, now=now)
 
 
 def _require_may_write(issue: Issue, key: str, actor: Actor, now: datetime) -> None:

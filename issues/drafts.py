@@ -13,6 +13,7 @@ from issues import assignment, blockers, fields, labels, locks, placement, statu
 from issues.choices import MAX_REQUEST_DEPTH, IssueStatus
 from issues.fields import Fields
 from issues.models import Issue
+from issues.policy import flow
 from paperclip.companies.actors import Actor
 from paperclip.companies.models import Company
 
@@ -25,7 +26,6 @@ def insert(
     Raises Forbidden, NotFound, Conflict or Unprocessable, naming what does not fit.
     """
     fields.require_allowed(wanted, actor)
-    fields.require_available(wanted)
     agent_id, user_id = assignment.of_new(company_id, wanted)
     assigned = agent_id is not None or user_id is not None
     start = statuses.decide_default(wanted.get("status"), assigned=assigned)
@@ -35,6 +35,9 @@ def insert(
     if project_id is not None:
         placement.require_project(company_id, project_id)
     label_ids = labels.wanted_set(company_id, wanted.get("label_ids") or ())
+    watched = flow.of_new(
+        company_id, wanted, status=start.status, hands=(agent_id, user_id), actor=actor, now=now
+    )
     if assigned:
         assignment.require_may_assign(actor, company_id)
     number, identifier = next_number(company_id)
@@ -58,6 +61,7 @@ def insert(
         last_activity_at=now,
         **fields.plain(wanted),
         **statuses.stamps(start.status, now=now),
+        **watched,
     )
     blocker_ids = blockers.wanted_set(issue, wanted.get("blocked_by_issue_ids") or ())
     if start.status == IssueStatus.IN_PROGRESS:

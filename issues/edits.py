@@ -20,9 +20,11 @@ from issues import (
     statuses,
     tree,
 )
-from issues.choices import CLOSED, MAX_REQUEST_DEPTH, IssueStatus
+from issues.choices import CLOSED, MAX_REQUEST_DEPTH, InteractionStatus, IssueStatus
 from issues.fields import Fields
 from issues.models import Issue
+from issues.policy import flow as flows
+from issues.policy.flow import Flow
 from paperclip.companies.actors import Actor
 from paperclip.core.errors import BadRequest, Unprocessable
 from paperclip.governance.choices import APPROVAL_OPEN
@@ -48,12 +50,15 @@ class Word:
 
 @dataclass(frozen=True)
 class Edit:
-    """The outcome of a plan: the columns to write, and the sets that are replaced (None: left alone)."""
+    """The outcome of a plan: the columns to write, the sets that are replaced (None: left alone), and what the
+    issue's policy makes of it.
+    """
 
     columns: dict[str, Any]
     reopened_from: str | None
     blocker_ids: list[UUID] | None
     label_ids: list[UUID] | None
+    flow: Flow
 
 
 def reaches_others(wanted: Fields) -> bool:
@@ -72,9 +77,17 @@ def plan(issue: Issue, wanted: Fields, word: Word, *, actor: Actor, now: datetim
     """
     assignees = assignment.after_edit(issue, wanted)
     waiting = _weigh(issue, word, actor)
-    fields.require_available(wanted)
     reopened_from = _reopened_from(issue, wanted, word, waiting, actor, has_agent=assignees[0] is not None)
     status = IssueStatus.TODO if reopened_from else wanted.get("status")
+    flow = flows.of_edit(
+        issue, wanted, status=status, hands=assignees, comment=word.body, actor=actor, now=now
+    )
+    if status != flow.status:
+        reopened_from = None
+    status, assignees = flow.status, flow.hands
+    if status == IssueStatus.IN_REVIEW and issue.status != IssueStatus.IN_REVIEW and actor.is_agent:
+        _require_review_path(issue, flow)
+    hands = _reassign(issue, flow, actor)
     blocker_ids = label_ids = None
     if "blocked_by_issue_ids" in wanted:
         blocker_ids = blockers.wanted_set(issue, wanted["blocked_by_issue_ids"])
@@ -88,10 +101,8 @@ def plan(issue: Issue, wanted: Fields, word: Word, *, actor: Actor, now: datetim
         blockers.require_done(
             blocker_ids if blocker_ids is not None else blockers.readiness(issue.pk).blocker_issue_ids
         )
-    if status == IssueStatus.IN_REVIEW and issue.status != IssueStatus.IN_REVIEW and actor.is_agent:
-        _require_review_path(issue, assignees[1])
-    columns |= _reassign(issue, assignees, actor) | _enter(issue, status, now)
-    return Edit(columns, reopened_from, blocker_ids, label_ids)
+    columns |= hands | _enter(issue, status, now) | flow.columns
+    return Edit(columns, reopened_from, blocker_ids, label_ids, flow)
 
 
 def _weigh(issue: Issue, word: Word, actor: Actor) -> Sequence[UUID]:
@@ -121,12 +132,13 @@ def _reopened_from(
     )
 
 
-def _reassign(issue: Issue, assignees: tuple[UUID | None, UUID | None], actor: Actor) -> dict[str, Any]:
-    """Return the columns of a change of hands (I-32, I-36)."""
-    agent_id, user_id = assignees
+def _reassign(issue: Issue, flow: Flow, actor: Actor) -> dict[str, Any]:
+    """Return the columns of a change of hands (I-32, I-36); what the stages choose needs no grant (I-109)."""
+    agent_id, user_id = flow.hands
     if (agent_id, user_id) == (issue.assignee_agent_id, issue.assignee_user_id):
         return {}
-    assignment.require_may_reassign(issue, agent_id=agent_id, user_id=user_id, actor=actor)
+    if not flow.is_forced:
+        assignment.require_may_reassign(issue, agent_id=agent_id, user_id=user_id, actor=actor)
     return {"assignee_agent_id": agent_id, "assignee_user_id": user_id, **checkout.UNOWNED}
 
 
@@ -143,8 +155,6 @@ def _enter(issue: Issue, status: str | None, now: datetime) -> dict[str, Any]:
     )
     if status != IssueStatus.IN_PROGRESS:
         columns |= checkout.UNOWNED
-    if issue.status in CLOSED and status not in CLOSED:
-        columns["execution_state"] = None
     return columns
 
 
@@ -192,9 +202,14 @@ def _workspace(issue: Issue, wanted: Fields, project_id: UUID | None) -> UUID | 
     return placement.default_workspace(project_id) if project_id is not None else None
 
 
-def _require_review_path(issue: Issue, user_id: UUID | None) -> None:
-    """Raise Unprocessable unless somebody is there to judge (I-45)."""
-    if user_id is not None or issue.approval_links.filter(approval__status__in=APPROVAL_OPEN).exists():
+def _require_review_path(issue: Issue, flow: Flow) -> None:
+    """Raise Unprocessable unless somebody is there to judge, or something to look at it again (I-45)."""
+    has_monitor = flow.after is not None and flow.after.monitor is not None
+    if flow.hands[1] is not None or flow.is_asking or has_monitor:
+        return
+    if issue.interactions.filter(status=InteractionStatus.PENDING).exists():
+        return
+    if issue.approval_links.filter(approval__status__in=APPROVAL_OPEN).exists():
         return
     raise Unprocessable(
         "Issue cannot move to in_review: nobody would be asked to review it",

@@ -1,4 +1,4 @@
-"""What may be set on an issue, and what is refused for the time being rather than lost."""
+"""What may be set on an issue, and by whom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from paperclip.companies.actors import Actor
 from paperclip.core import naming
-from paperclip.core.errors import Forbidden, Unprocessable
+from paperclip.core.errors import Forbidden
 
 
 class Fields(TypedDict, total=False):
@@ -56,8 +56,6 @@ _NOT_STORED = frozenset(
         "execution_workspace_preference",
         "execution_workspace_settings",
         "inherit_execution_workspace_from_issue_id",
-        "execution_policy",
-        "review_request",
     }
 )
 _HOST_COMMANDS = ("provisionCommand", "teardownCommand")
@@ -89,14 +87,6 @@ def require_allowed(fields: Fields, actor: Actor) -> None:
     ]
     if found:
         raise Forbidden("Agents cannot set host commands", details={"paths": found})
-
-
-def require_available(fields: Fields) -> None:
-    """Raise Unprocessable for what is asked for and would otherwise be lost silently."""
-    if fields.get("execution_policy") is not None:
-        raise Unprocessable("Execution policies are not available yet")
-    if fields.get("review_request") is not None:
-        raise Unprocessable("reviewRequest requires an active review or approval stage")
 
 
 def _inner(value: Any, key: str) -> Any:

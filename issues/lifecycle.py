@@ -14,8 +14,10 @@ from uuid import UUID
 from django.db import transaction
 
 from issues import (
+    attachments,
     authority,
     blockers,
+    changes,
     checkout,
     comments,
     consequences,
@@ -24,6 +26,7 @@ from issues import (
     interrupts,
     labels,
     locks,
+    references,
     trail,
     tree,
     wakes,
@@ -47,8 +50,9 @@ def create(
     """
     with transaction.atomic():
         issue, start = drafts.insert(company_id=company_id, wanted=fields, actor=actor, now=now)
-        details = drafts.start_details(issue, start, fields)
+        details = drafts.start_details(issue, start, fields) | references.note_new(issue, now=now)
         trail.record(issue, "issue.created", actor=actor, now=now, details=details)
+        consequences.record_monitor(issue, actor=actor, now=now)
         consequences.call_assignee(issue, actor=actor, now=now, source=wake_source)
     return issue
 
@@ -61,6 +65,8 @@ def create_child(
     now: datetime,
     acceptance_criteria: Sequence[str] = (),
     block_parent_until_done: bool = False,
+    wake_source: str = "issue.child_create",
+    mutation: str = "create",
 ) -> Issue:
     """Create an issue below `parent_id` that inherits its project, goal, depth and workspace, and return it
     (I-55).
@@ -75,13 +81,15 @@ def create_child(
         issue, start = drafts.insert(company_id=parent.company_id, wanted=wanted, actor=actor, now=now)
         details = {"parentId": parent.pk, **drafts.start_details(issue, start, fields)}
         details["inheritedExecutionWorkspaceFromIssueId"] = parent.pk
+        details |= references.note_new(issue, now=now)
         if block_parent_until_done:
             change = blockers.add(issue=parent, blocker_id=issue.pk, actor=actor, now=now)
             consequences.record_blockers(parent, change, actor=actor, now=now)
             trail.touch(parent, now=now)
             details["parentBlockerAdded"] = True
         trail.record(issue, "issue.child_created", actor=actor, now=now, details=details)
-        consequences.call_assignee(issue, actor=actor, now=now, source="issue.child_create")
+        consequences.record_monitor(issue, actor=actor, now=now, parent_id=parent.pk)
+        consequences.call_assignee(issue, actor=actor, now=now, source=wake_source, mutation=mutation)
     return issue
 
 
@@ -112,7 +120,9 @@ def update(
         interrupted = None
         if interrupt:
             interrupted = interrupts.by_comment(issue, actor=actor, now=now)
-        before = _write(issue, edit.columns, now)
+        before = _write(issue, edit.columns, actor, now)
+        if edit.flow.decision is not None:
+            edit.flow.decision.save(force_insert=True)
         blocked = said = None
         if edit.blocker_ids is not None:
             blocked = blockers.replace(issue=issue, blocker_ids=edit.blocker_ids, actor=actor, now=now)
@@ -124,7 +134,7 @@ def update(
         if issue.status == IssueStatus.CANCELLED and "status" in before:
             cancelled = interrupts.by_status(issue, actor=actor, now=now)
 
-        done = Updated(issue, before, said, edit.reopened_from, blocked, interrupted, cancelled)
+        done = Updated(issue, before, edit.flow, said, edit.reopened_from, blocked, interrupted, cancelled)
         trace = wakes.Trace(resumed=resume, interrupted_run_id=interrupted)
         consequences.record(done, fields, trace, actor=actor, now=now)
         consequences.call(done, fields, trace, actor=actor, now=now)
@@ -148,6 +158,7 @@ def delete(*, issue_id: UUID, actor: Actor, now: datetime) -> None:
         )
         trail.record(issue, "issue.deleted", actor=actor, now=now)
         Document.objects.filter(issue_link__issue=issue).delete()
+        attachments.remove_all(issue)
         Issue.objects.filter(pk=issue_id).delete()
         batch = wakes.Batch()
         if issue.status != IssueStatus.DONE:
@@ -167,15 +178,13 @@ def _lock_parent(parent_id: UUID) -> Issue:
     return locks.issue(parent_id, with_relations=True)
 
 
-def _write(issue: Issue, columns: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _write(issue: Issue, columns: Mapping[str, Any], actor: Actor, now: datetime) -> dict[str, Any]:
     """Write `columns` to the locked row and return what those that changed held before."""
     before = {
         column: getattr(issue, column) for column, value in columns.items() if getattr(issue, column) != value
     }
     changed = {column: columns[column] for column in before} | {"updated_at": now, "last_activity_at": now}
-    Issue.objects.filter(pk=issue.pk).update(**changed)
-    for column, value in changed.items():
-        setattr(issue, column, value)
+    changes.write(issue, changed, actor=actor, now=now)
     return before
 
 

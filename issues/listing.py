@@ -6,17 +6,17 @@ A page is read in a fixed number of queries, whatever is on it, and without maki
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from issues import attention, blockers, reading, search, tree, wire
-from issues.choices import PRIORITY_ORDER, IssueStatus
-from issues.models import Comment, Issue, IssueLabel, Label
+from issues.choices import IssueStatus
+from issues.models import LIST_ORDER, Comment, Issue, IssueLabel, Label
 from paperclip.companies.models import Activity
 
 DEFAULT_LIMIT = 500
@@ -24,15 +24,30 @@ MAX_LIMIT = 1000
 _DESCRIPTION_SHOWN = 1200
 _INBOX_STATUSES = (IssueStatus.TODO, IssueStatus.IN_PROGRESS, IssueStatus.BLOCKED)
 _LIVE = ("queued", "running")
-# What most rows have nothing to say about.
-_SPARE: dict[str, Any] = {
-    "labels": (),
-    "labelIds": (),
-    "activeRun": None,
-    "blockerAttention": attention.NONE,
-    "productivityReview": None,
-    "successfulRunHandoff": None,
-}
+_SHEET = wire.sheet(
+    Issue,
+    # Cutting a text counts its characters, which costs more than all else here; most are short enough as they are.
+    instead={
+        "description": f"CASE WHEN octet_length(page.description) <= {_DESCRIPTION_SHOWN} THEN page.description"
+        f" ELSE left(page.description, {_DESCRIPTION_SHOWN}) END"
+    },
+    seldom=(
+        "execution_run", "checkout_run", "execution_agent_name_key", "execution_locked_at", "origin_id",
+        "origin_run_id", "billing_code", "assignee_adapter_overrides", "monitor_next_check_at",
+        "monitor_wake_requested_at", "monitor_last_triggered_at", "monitor_notes", "monitor_scheduled_by",
+        "execution_workspace_preference", "cancelled_at",
+    ),
+    never=("execution_policy", "execution_state", "execution_workspace_settings", "hidden_at"),
+    # What most rows have nothing to say about.
+    also={
+        "labels": (),
+        "labelIds": (),
+        "activeRun": None,
+        "blockerAttention": attention.NONE,
+        "productivityReview": None,
+        "successfulRunHandoff": None,
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,8 +82,8 @@ def company(company_id: UUID, filters: Filters, *, limit: int, offset: int = 0) 
     """Return the rows of a list (I-147), in its order (I-146)."""
     rows = _filtered(company_id, filters)
     reader = filters.unread_for_user_id or filters.touched_by_user_id or filters.inbox_archived_by_user_id
-    page = wire.page(_ordered(rows, filters.q)[offset : offset + limit], instead=_INSTEAD)
-    return _rows(company_id, page, reader=reader, include_blocked_by=filters.include_blocked_by)
+    page = wire.page(_ordered(rows, filters.q)[offset : offset + limit], _SHEET)
+    return _complete(company_id, page, reader=reader, include_blocked_by=filters.include_blocked_by)
 
 
 def inbox_lite(company_id: UUID, agent_id: UUID) -> list[dict[str, Any]]:
@@ -178,41 +193,23 @@ def _took_part(agent_id: UUID) -> Q:
 
 
 def _ordered(rows: QuerySet[Issue], term: str) -> QuerySet[Issue]:
-    order: list[Any] = [
-        Case(
-            *(When(priority=priority, then=Value(rank)) for priority, rank in PRIORITY_ORDER.items()),
-            output_field=IntegerField(),
-        ),
-        F("last_activity_at").desc(),
-        F("updated_at").desc(),
-        F("id").desc(),
-    ]
     if not term.strip():
-        return rows.order_by(*order)
-    return search.ranked(rows, term.strip(), then=order)
+        return rows.order_by(*LIST_ORDER)
+    return search.ranked(rows, term.strip(), then=LIST_ORDER)
 
 
 # --- Rows ------------------------------------------------------------------------------------------------
 
 
-_INSTEAD = {
-    # Cutting a text counts its characters, which costs more than all else here; most are short enough as they are.
-    "description": f"CASE WHEN octet_length(page.description) <= {_DESCRIPTION_SHOWN} THEN page.description"
-    f" ELSE left(page.description, {_DESCRIPTION_SHOWN}) END",
-    **dict.fromkeys(("execution_policy", "execution_state", "execution_workspace_settings"), "NULL"),
-}
-
-
-def _rows(
-    company_id: UUID, page: Iterable[Sequence[Any]], *, reader: UUID | None, include_blocked_by: bool
+def _complete(
+    company_id: UUID, rows: list[dict[str, Any]], *, reader: UUID | None, include_blocked_by: bool
 ) -> list[dict[str, Any]]:
-    rows = [wire.issue(values) for values in page]
-    for row in rows:
-        row.update(_SPARE)
     ids = [row["id"] for row in rows]
     by_id = dict(zip(ids, rows, strict=True))
     for issue_id, labels in _labels(ids).items():
-        by_id[issue_id] |= {"labels": labels, "labelIds": [label["id"] for label in labels]}
+        row = by_id[issue_id]
+        row["labels"] = labels
+        row["labelIds"] = [label["id"] for label in labels]
     held = [row["id"] for row in rows if row["executionRunId"]]
     for issue_id, run in _active_runs(company_id, held).items():
         by_id[issue_id]["activeRun"] = run
@@ -230,24 +227,19 @@ def _rows(
     return rows
 
 
-_LABEL_LINKS = """
-SELECT issue_id::text, label_id::text FROM issue_labels WHERE issue_id = ANY(%(issues)s::uuid[])
-"""
 _LABELS = f"""
-SELECT {wire.select(Label, "label")} FROM labels AS label WHERE label.id = ANY(%(labels)s::uuid[])
-ORDER BY label.name, label.id
+SELECT {wire.select(Label, "label")}, string_agg(link.issue_id::text, ' ')
+FROM issue_labels AS link JOIN labels AS label ON label.id = link.label_id
+WHERE link.issue_id = ANY(%(issues)s::uuid[]) GROUP BY label.id ORDER BY label.name, label.id
 """  # noqa: S608
 
 
 def _labels(issue_ids: Sequence[str]) -> Mapping[str, list[dict[str, Any]]]:
-    """Return the labels of issues, by name; there are few labels, so they and not the links are put in order."""
-    on: dict[str, list[str]] = defaultdict(list)
-    for issue_id, label_id in wire.rows(_LABEL_LINKS, {"issues": wire.array(issue_ids)}):
-        on[label_id].append(issue_id)
+    """Return the labels of issues, by name; there are few labels, so each is read once with all its issues."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for values in wire.rows(_LABELS, {"labels": wire.array(on)}) if on else ():
+    for *values, labelled in wire.rows_prepared(_LABELS, {"issues": wire.array(issue_ids)}):
         label = dict(zip(wire.names(Label), values, strict=True))
-        for issue_id in on[label["id"]]:
+        for issue_id in labelled.split():
             found[issue_id].append(label)
     return found
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 
 from issues.models import Issue
+from paperclip.companies.models import Company
 from paperclip.core.errors import NotFound
 
 
@@ -38,3 +39,23 @@ def relations(company_id: UUID) -> None:
     """Take the company's relations lock for the rest of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(company_id)])
+
+
+def try_company(company_id: UUID) -> bool:
+    """Take the company's row and its relations lock if nobody holds them; whether they are taken.
+
+    For a caller that holds an issue already and so must not wait for what comes before it in the order.
+    """
+    free = Company.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=company_id)
+    if not list(free.values_list("pk")):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))", [str(company_id)])
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def company(company_id: UUID) -> None:
+    """Take the company's row, for numbers to be drawn, and then its relations lock."""
+    Company.objects.select_for_update(no_key=True).values_list("pk").get(pk=company_id)
+    relations(company_id)

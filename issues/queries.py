@@ -10,18 +10,13 @@ from uuid import UUID
 import orjson
 from django.db.models import QuerySet
 
-from issues import attention, blockers, snapshots, wire
+from issues import attention, blockers, references, snapshots, wire
 from issues.choices import PLAN_DOCUMENT, SYSTEM_DOCUMENT, IssueStatus
 from issues.models import Comment, Document, DocumentRevision, Issue
 from paperclip.companies.models import Activity, Project
 from paperclip.core import naming
 
 MAX_ACTIVITY = 1000
-# References between issues are not kept yet; their keys are.
-NO_REFERENCES: dict[str, Any] = {
-    "relatedWork": {"outbound": [], "inbound": []},
-    "referencedIssueIdentifiers": [],
-}
 
 _PROJECT_LINK = re.compile(r"\]\(project://([0-9a-fA-F-]{36})(?:\?[^)\s]{0,100})?\)")
 _PLAN = re.compile(r"<plan>(.*?)</plan>", re.IGNORECASE | re.DOTALL)
@@ -38,6 +33,9 @@ _DETAIL = snapshots.statement(
     snapshots.GOAL,
     snapshots.DOCUMENT_SUMMARIES,
     snapshots.PLAN_DOCUMENT,
+    snapshots.WORK_PRODUCTS,
+    references.OUTBOUND,
+    references.INBOUND,
 )
 _PLAIN = (
     f"SELECT {wire.select(Issue, 'issue')}, {snapshots.LABELS} FROM issues AS issue WHERE issue.id = %(id)s"  # noqa: S608
@@ -75,19 +73,22 @@ def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None
     found = wire.rows_prepared(_DETAIL, names) if names else []
     if not found:
         return None
-    *values, goal_id, labels, ancestors, blocked_by, blocks, retry, project, goal, documents, plan = found[0]
+    (
+        *values, goal_id, labels, ancestors, blocked_by, blocks, retry, project, goal, documents, plan,
+        products, outbound, inbound,
+    ) = found[0]  # fmt: skip
     row = wire.issue(values)
     waits = with_terminal_blockers(blocked_by)
     return row | _labels(labels) | {
         "goalId": goal_id, "ancestors": wire.fragment(ancestors or "[]"),
         "blockerAttention": blocker_attention(row, company_id=row["companyId"]), "productivityReview": None,
         "successfulRunHandoff": None, "scheduledRetry": wire.fragment(retry), "blockedBy": waits,
-        "blocks": wire.fragment(blocks or "[]"), **NO_REFERENCES, "planDocument": wire.fragment(plan),
-        "documentSummaries": wire.fragment(documents or "[]"),
+        "blocks": wire.fragment(blocks or "[]"), **references.shown(outbound, inbound),
+        "planDocument": wire.fragment(plan), "documentSummaries": wire.fragment(documents or "[]"),
         "legacyPlanDocument": None if plan else legacy_plan(row["description"]),
         "project": wire.fragment(project), "goal": wire.fragment(goal),
         "mentionedProjects": mentioned_projects(row["companyId"], row["title"], row["description"] or ""),
-        "currentExecutionWorkspace": None, "workProducts": [],
+        "currentExecutionWorkspace": None, "workProducts": wire.fragment(products or "[]"),
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from issues import authority, blockers, checkout, statuses, trail
+from issues import authority, blockers, changes, checkout, holds, statuses, trail
 from issues.choices import CLOSED, RESUMABLE, IssueStatus
 from issues.models import Issue
 from paperclip.companies.actors import Actor
@@ -34,6 +34,7 @@ def require_allowed(
         raise Conflict("Cancelled issues are brought back by a tree restore, not by a follow-up")
     if issue.status not in RESUMABLE:
         raise Conflict(f"Issue follow-up is not possible while the issue is {issue.status}")
+    holds.require_resumable(issue)
     if waiting:
         raise Conflict(
             "Issue follow-up blocked by unresolved blockers",
@@ -77,9 +78,7 @@ def bring_back(
     reopened_from = issue.status
     columns = statuses.stamps(IssueStatus.TODO, now=now, started_at=issue.started_at) | checkout.UNOWNED
     columns |= {"execution_state": None, "updated_at": now, "last_activity_at": now}
-    Issue.objects.filter(pk=issue.pk).update(**columns)
-    for column, value in columns.items():
-        setattr(issue, column, value)
+    changes.write(issue, columns, actor=actor, now=now)
     details = {
         "status": IssueStatus.TODO.value,
         "identifier": issue.identifier,

@@ -5,6 +5,9 @@ own app and nothing else.
 |---|---|---|
 | `agents_called` | `wakes: Sequence[wakes.Wake]`, `actor`, `now` | heartbeat: writes wakeups and runs |
 | `work_stopped` | `issue`, `actor`, `source`, `reason`, `now` | heartbeat: cancels the run, returns its id |
+| `tree_stopped` | `hold`, `issue_ids`, `actor`, `now` | heartbeat: cancels runs and waiting wakes of the issues |
+| `tree_resumed` | `hold` (an ended pause), `issue_ids`, `actor`, `now` | heartbeat: calls whom the pause had stopped |
+| `status_changed` | `issue` as it is now, `before`, `actor`, `now` | issues: drops unfit monitors; routines: follow |
 """
 
 from __future__ import annotations
@@ -13,3 +16,6 @@ from django.dispatch import Signal
 
 agents_called = Signal()
 work_stopped = Signal()
+tree_stopped = Signal()
+tree_resumed = Signal()
+status_changed = Signal()

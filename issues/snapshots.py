@@ -214,6 +214,33 @@ PLAN_DOCUMENT = f"""(
   SELECT {wire.json_object(_DOCUMENT | {"body": "document.latest_body"})}
   {_DOCUMENTS_OF_ISSUE} AND link.key = 'plan')::text"""
 
+_PRODUCT = {
+    "id": "product.id",
+    "companyId": "product.company_id",
+    "projectId": "product.project_id",
+    "issueId": "product.issue_id",
+    "executionWorkspaceId": "product.execution_workspace_id",
+    "runtimeServiceId": "product.runtime_service_id",
+    "type": "product.type",
+    "provider": "product.provider",
+    "externalId": "product.external_id",
+    "title": "product.title",
+    "url": "product.url",
+    "status": "product.status",
+    "reviewState": "product.review_state",
+    "isPrimary": "product.is_primary",
+    "healthStatus": "product.health_status",
+    "summary": "product.summary",
+    "metadata": "product.metadata",
+    "createdByRunId": "product.created_by_run_id",
+    "createdAt": wire.moment("product.created_at"),
+    "updatedAt": wire.moment("product.updated_at"),
+}
+WORK_PRODUCTS = f"""(
+  SELECT json_agg({wire.json_object(_PRODUCT)}
+                  ORDER BY product.is_primary DESC, product.updated_at DESC, product.id DESC)
+  FROM issue_work_products AS product WHERE product.issue_id = issue.id)::text"""
+
 # --- Only for an agent that wakes (I-153) ----------------------------------------------------------------
 
 BRIEF_PROJECT = """(
@@ -258,6 +285,19 @@ CONTINUATION = f"""(
     'latestRevisionId', document.latest_revision_id, 'latestRevisionNumber', document.latest_revision_number,
     'updatedAt', {wire.moment("document.updated_at")})
   {_DOCUMENTS_OF_ISSUE} AND link.key = 'continuation-summary')::text"""
+
+_ATTACHMENT = {
+    "id": "attachment.id",
+    "filename": "asset.original_filename",
+    "contentType": "asset.content_type",
+    "byteSize": "asset.byte_size",
+    "contentPath": "'/api/attachments/' || attachment.id::text || '/content'",
+    "createdAt": wire.moment("attachment.created_at"),
+}
+ATTACHMENTS = f"""(
+  SELECT json_agg({wire.json_object(_ATTACHMENT)} ORDER BY attachment.created_at DESC, attachment.id DESC)
+  FROM issue_attachments AS attachment JOIN assets AS asset ON asset.id = attachment.asset_id
+  WHERE attachment.issue_id = issue.id)::text"""
 
 # --- The frame -------------------------------------------------------------------------------------------
 

@@ -11,6 +11,14 @@ from issues.models import Issue
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
 
+# What a person does with an issue without saying anything about it.
+UNHEARD = (
+    "issue.read_marked",
+    "issue.read_unmarked",
+    "issue.inbox_archived",
+    "issue.inbox_unarchived",
+    "issue.tree_control_previewed",
+)
 _LONGEST = 2000
 
 

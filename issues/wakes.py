@@ -26,6 +26,8 @@ class Wake:
     source: str
     payload: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+    trigger_detail: str = "system"
+    idempotency_key: str | None = None
 
 
 class Batch:
@@ -49,6 +51,13 @@ class Batch:
             return
         wakes = sorted(self._wakes.values(), key=lambda wake: (str(wake.issue_id), str(wake.agent_id)))
         signals.agents_called.send(sender=Batch, wakes=wakes, actor=actor, now=now)
+
+
+def send(wake: Wake, *, actor: Actor, now: datetime) -> str | None:
+    """Hand one wake to whoever runs agents and return why nobody will run for it, None when somebody will."""
+    answers: list[Any] = signals.agents_called.send(sender=Batch, wakes=[wake], actor=actor, now=now)
+    refusals = [refused for _, told in answers for refused in told or () if refused is not None]
+    return refusals[0] if refusals else None
 
 
 # --- The rows of the table I-90 --------------------------------------------------------------------------
@@ -161,6 +170,72 @@ def checked_out(*, issue_id: UUID, agent_id: UUID) -> Wake:
     payload = {"issueId": str(issue_id), "mutation": "checkout"}
     context = {"issueId": str(issue_id), "source": "issue.checkout"}
     return Wake(agent_id, issue_id, "issue_checked_out", "assignment", payload, context)
+
+
+def tree_restored(*, issue_id: UUID, agent_id: UUID, root_issue_id: UUID, hold_id: UUID) -> Wake:
+    """An issue that was called off with its tree is back."""
+    facts = {"rootIssueId": str(root_issue_id), "restoreHoldId": str(hold_id)}
+    reason = "issue_tree_restored"
+    context = _task(issue_id, reason, "issue.tree_restore") | facts
+    return Wake(agent_id, issue_id, reason, "assignment", {"issueId": str(issue_id)} | facts, context)
+
+
+def tree_resumed(*, issue_id: UUID, agent_id: UUID, root_issue_id: UUID, hold_id: UUID) -> Wake:
+    """The pause that stopped the agent's work, or kept it from starting, is over."""
+    facts = {"rootIssueId": str(root_issue_id), "pauseHoldId": str(hold_id)}
+    reason = "issue_tree_resumed"
+    context = _task(issue_id, reason, "issue.tree_resume") | facts
+    return Wake(agent_id, issue_id, reason, "assignment", {"issueId": str(issue_id)} | facts, context)
+
+
+def stage_called(
+    *, issue_id: UUID, agent_id: UUID, reason: str, stage: dict[str, Any], trace: Trace = NO_TRACE
+) -> Wake:
+    """The issue's policy asks the agent to judge, or to change what was judged; `stage` is I-91."""
+    payload = {"issueId": str(issue_id), "mutation": "update", "executionStage": stage, **trace.keys()}
+    context = _task(issue_id, reason, "issue.execution_stage") | {"executionStage": stage} | trace.keys()
+    return Wake(agent_id, issue_id, reason, "assignment", payload, context)
+
+
+def interaction_resolved(*, issue_id: UUID, agent_id: UUID, verb: str, facts: dict[str, Any]) -> Wake:
+    """A person resolved what was put to them, by `verb`: accept, reject, respond or cancel (I-125)."""
+    reason = "issue_commented"
+    payload = {"issueId": str(issue_id), "mutation": "interaction", **facts}
+    context = _task(issue_id, reason, f"issue.interaction.{verb}") | facts
+    return Wake(agent_id, issue_id, reason, "automation", payload, context)
+
+
+def monitor_due(
+    *, issue_id: UUID, agent_id: UUID, facts: dict[str, Any], is_manual: bool, idempotency_key: str | None
+) -> Wake:
+    """It is time to look at the issue again, by its monitor or because somebody wants it now (I-112, I-113)."""
+    reason = "issue_monitor_due"
+    payload = {"issueId": str(issue_id), **facts, "source": "manual" if is_manual else "scheduled"}
+    context = _task(issue_id, reason, "issue.monitor") | facts | {"manualTrigger": is_manual}
+    return Wake(
+        agent_id,
+        issue_id,
+        reason,
+        "on_demand" if is_manual else "automation",
+        payload,
+        context,
+        trigger_detail="manual" if is_manual else "system",
+        idempotency_key=idempotency_key,
+    )
+
+
+def monitor_ended(*, issue_id: UUID, agent_id: UUID, facts: dict[str, Any]) -> Wake:
+    """The issue's monitor has used up its time or its attempts, and its agent is to see to that (I-112)."""
+    reason = "issue_monitor_recovery"
+    context = _task(issue_id, reason, "issue.monitor.recovery") | facts
+    return Wake(agent_id, issue_id, reason, "automation", {"issueId": str(issue_id), **facts}, context)
+
+
+def monitor_recovery(*, issue_id: UUID, agent_id: UUID, facts: dict[str, Any]) -> Wake:
+    """The agent is given an issue of its own about a monitor that came to its end (I-112)."""
+    reason = "issue_monitor_recovery_issue"
+    context = _task(issue_id, reason, "issue.monitor.recovery_issue") | facts
+    return Wake(agent_id, issue_id, reason, "automation", {"issueId": str(issue_id), **facts}, context)
 
 
 def _task(issue_id: UUID, reason: str, source: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ into objects and back into text. PostgreSQL writes them as text; the names come 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,8 @@ from django.db.models.functions import Cast
 from issues.models import Issue
 from paperclip.core import naming, redaction
 
+# Older client libraries know no chunks.
+_AT_ONCE = 100 if psycopg.capabilities.has_stream_chunked() else 1
 _MOMENT = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 
@@ -71,22 +74,70 @@ def rows_prepared(sql: str, params: dict[str, Any]) -> list[Sequence[Any]]:
         return list(cursor.fetchall())
 
 
-def page(rows: QuerySet[Any, Any], *, instead: Mapping[str, str]) -> list[Sequence[Any]]:
-    """Return the rows of a sliced queryset, in order, as `names` of its model lists them.
+@dataclass(frozen=True)
+class Sheet:
+    """How the rows of a list are read.
 
-    `instead` gives the SQL of columns that are not shown as they are. Only the page is written out, by a query around
-    the queryset's own: turning ten thousand rows into text in order to throw most of it away is what a list's time
-    would otherwise grow by.
+    `columns` is SQL over a query named `page`. It gives the values of `names` and, last, a JSON object of what is
+    seldom set, of which `documents` are JSON themselves. `blank` is a row that has nothing.
     """
-    fields = rows.model._meta.concrete_fields
-    columns = ", ".join(instead.get(field.column) or _sql(field, f"page.{field.column}") for field in fields)
+
+    columns: str
+    names: tuple[str, ...]
+    documents: tuple[str, ...]
+    blank: dict[str, Any]
+
+
+def sheet(
+    model: type[models.Model],
+    *,
+    instead: Mapping[str, str],
+    seldom: Collection[str],
+    never: Collection[str],
+    also: Mapping[str, Any],
+) -> Sheet:
+    """Return how to read rows of `model` with all its columns and what is in `also`.
+
+    `instead` gives the SQL of fields that are not shown as they are; those in `never` are null. Those in `seldom` are
+    set in few rows: they travel as one JSON object, and only if one of them is set, because a null takes as long to
+    come as a value. JSON fields must be among the last two.
+    """
+    single = _fields(model, (*seldom, *never))
+    rare = [field for field in _fields(model, tuple(never)) if field.name in seldom]
+    columns = [instead.get(field.name) or _sql(field, f"page.{field.column}") for field in single]
+    pairs = {naming.camel(field.attname): _json_sql(field, f"page.{field.column}") for field in rare}
+    is_any = f"num_nonnulls({', '.join(f'page.{field.column}' for field in rare)}) > 0"
+    columns.append(f"CASE WHEN {is_any} THEN {json_object(pairs)}::text END")
+    return Sheet(
+        columns=", ".join(columns),
+        names=tuple(naming.camel(field.attname) for field in single),
+        documents=tuple(naming.camel(field.attname) for field in rare if isinstance(field, models.JSONField)),
+        blank=dict.fromkeys(names(model)) | dict(also),
+    )
+
+
+def page(rows: QuerySet[Any, Any], sheet: Sheet) -> list[dict[str, Any]]:
+    """Return the objects of a sliced queryset, in order.
+
+    Only the page is written out, by a query around the queryset's own: turning ten thousand rows into text in order to
+    throw most of it away is what a list's time would otherwise grow by. Rows are taken as they come, which lets
+    PostgreSQL write the next ones meanwhile and keeps few of them twice.
+    """
     try:
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns} FROM ({sql}) AS page", params)  # noqa: S608  columns of the model
-        return list(cursor.fetchall())
+    found = []
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        wrapped = f"SELECT {sheet.columns} FROM ({sql}) AS page"  # noqa: S608  columns of the model
+        for values in cursor.stream(wrapped, params, size=_AT_ONCE):
+            row = sheet.blank.copy()
+            row.update(zip(sheet.names, values, strict=False))
+            if values[-1] is not None:
+                row |= orjson.loads(values[-1])
+                row |= {name: redaction.data(row[name]) for name in sheet.documents}
+            found.append(row)
+    return found
 
 
 def array(texts: Iterable[str]) -> str:
@@ -116,6 +167,10 @@ def _sql(field: Any, column: str) -> str:
     if isinstance(field, models.DateTimeField):
         return moment(column)
     return f"{column}::text" if _is_text_on_the_wire(field) else column
+
+
+def _json_sql(field: Any, column: str) -> str:
+    return column if isinstance(field, models.JSONField) else _sql(field, column)
 
 
 def _expression(field: Any) -> Expression | F:

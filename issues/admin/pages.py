@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from issues import comments, lifecycle, search
-from issues.admin import filters
+from issues.admin import filters, interactions, policy
+from issues.admin.attachments import AttachmentDeeds
 from issues.admin.forms import (
     IssueForm,
     assignee_choices,
@@ -21,6 +22,9 @@ from issues.admin.forms import (
     read_changes,
     status_choices,
 )
+from issues.admin.interactions import InteractionDeeds
+from issues.admin.policy import PolicyDeeds
+from issues.admin.work_products import WorkProductDeeds
 from issues.choices import CLOSED, IssuePriority
 from issues.fields import Fields
 from issues.models import Comment, Issue, IssueDocument, Relation
@@ -40,7 +44,7 @@ _ACTIVITY_SHOWN = 40
 
 
 @admin.register(Issue)
-class IssueAdmin(BoardModelAdmin):
+class IssueAdmin(AttachmentDeeds, WorkProductDeeds, InteractionDeeds, PolicyDeeds, BoardModelAdmin):
     """Tickets: the work that people write and agents take."""
 
     board_name = "issue"
@@ -74,7 +78,19 @@ class IssueAdmin(BoardModelAdmin):
     search_fields = ("title",)
     search_help_text = "Search issues"
     ordering = ("-last_activity_at",)
-    deeds = {"update": "change", "comment": "comment"}
+    deeds = {
+        "update": "change",
+        "comment": "comment",
+        "detach": "detach",
+        "review": "review",
+        "accept": "accept",
+        "reject": "reject",
+        "answer": "answer",
+        "put-away": "put_away",
+        "approve": "approve",
+        "request-changes": "request_changes",
+        "check-monitor": "check_monitor",
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the issues that are not hidden, with their labels."""
@@ -116,6 +132,8 @@ class IssueAdmin(BoardModelAdmin):
             "title": f"{row.identifier} {row.title}",
             "heads": [(panel, panel.context(row, request)) for panel in panels.of("issue-head")],
             "panels": [(panel, panel.context(row, request)) for panel in panels.of("issue")],
+            "asks": interactions.context(row),
+            "flow": policy.context(row, request),
             "labels": [link.label for link in row.label_links.select_related("label")],
             "thread": _thread(row),
             "blockers": _related(row, blocking=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from issues.api.policy import PolicyInput, ReviewRequestInput, spoken
 from issues.choices import IssuePriority, IssueStatus, WorkMode, WorkspacePreference
 from issues.fields import Fields
 from paperclip.core.api.fields import Bool, Enum, Int, Items, Moment, Object, Text, Uuid
@@ -70,7 +71,7 @@ class _Settable(Input):
     request_depth = Int(required=False, min_value=0)
     billing_code = Text(required=False, allow_null=True)
     assignee_adapter_overrides = AdapterOverridesInput(required=False, allow_null=True)
-    execution_policy = Object(required=False, allow_null=True)
+    execution_policy = PolicyInput(required=False, allow_null=True)
     execution_workspace_id = Uuid(required=False, allow_null=True)
     execution_workspace_preference = Enum(
         choices=WorkspacePreference.choices, required=False, allow_null=True
@@ -105,14 +106,19 @@ class IssuePatch(_Settable):
     assignee_agent_id = Text(required=False, allow_null=True, min_length=1)
     parent_id = Uuid(required=False, allow_null=True)
     hidden_at = Moment(required=False, allow_null=True)
-    review_request = Object(required=False, allow_null=True)
+    review_request = ReviewRequestInput(required=False, allow_null=True)
     comment = Text(required=False, min_length=1, multiline=True)
     reopen = Bool(required=False)
     resume = Bool(required=False)
     interrupt = Bool(required=False)
 
 
+_STORED_AS_SENT = ("execution_policy", "review_request")
+
+
 def fields_of(values: dict[str, Any]) -> Fields:
     """Return what an input says about the issue itself."""
     aside = ("comment", "reopen", "resume", "interrupt", "acceptance_criteria", "block_parent_until_done")
-    return cast(Fields, {name: value for name, value in values.items() if name not in aside})
+    fields = {name: value for name, value in values.items() if name not in aside}
+    fields |= {name: spoken(fields[name]) for name in _STORED_AS_SENT if fields.get(name) is not None}
+    return cast(Fields, fields)

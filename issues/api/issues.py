@@ -8,9 +8,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from issues import briefing, lifecycle, queries
+from issues import briefing, lifecycle, queries, references
+from issues.api.attachments import AttachmentBriefOut
 from issues.api.base import IssueView
 from issues.api.inputs import ChildInput, IssuePatch, fields_of
+from issues.api.references import RelatedWorkOut
 from issues.api.shapes import (
     BlockerAttentionOut,
     CommentOut,
@@ -20,6 +22,7 @@ from issues.api.shapes import (
     RelationOut,
     ScheduledRetryOut,
 )
+from issues.api.work_products import WorkProductOut
 from paperclip.core import naming
 from paperclip.core.api.outputs import Output
 from paperclip.core.api.schema import operation, query
@@ -36,7 +39,7 @@ class IssueDetailOut(IssueOut):
     scheduled_retry = ScheduledRetryOut(allow_null=True)
     blocked_by = RelationOut(many=True)
     blocks = RelationOut(many=True)
-    related_work = serializers.DictField()
+    related_work = RelatedWorkOut()
     referenced_issue_identifiers = serializers.ListField(child=serializers.CharField())
     plan_document = DocumentOut(allow_null=True)
     document_summaries = DocumentSummaryOut(many=True)
@@ -45,7 +48,7 @@ class IssueDetailOut(IssueOut):
     goal = serializers.DictField(allow_null=True)
     mentioned_projects = serializers.ListField(child=serializers.DictField())
     current_execution_workspace = serializers.DictField(allow_null=True)
-    work_products = serializers.ListField(child=serializers.DictField())
+    work_products = WorkProductOut(many=True)
 
     class Meta(IssueOut.Meta):
         fields: ClassVar = [
@@ -62,7 +65,7 @@ class IssuePatchedOut(IssueOut):
     comment = CommentOut(allow_null=True)
     blocked_by = RelationOut(many=True, required=False)
     blocks = RelationOut(many=True, required=False)
-    related_work = serializers.DictField(required=False)
+    related_work = RelatedWorkOut(required=False)
     referenced_issue_identifiers = serializers.ListField(child=serializers.CharField(), required=False)
 
     class Meta(IssueOut.Meta):
@@ -81,7 +84,7 @@ class HeartbeatContextOut(Output):
     goal = serializers.DictField(allow_null=True)
     comment_cursor = serializers.DictField()
     wake_comment = CommentOut(allow_null=True)
-    attachments = serializers.ListField(child=serializers.DictField())
+    attachments = AttachmentBriefOut(many=True)
     continuation_summary = serializers.DictField(allow_null=True)
     current_execution_workspace = serializers.DictField(allow_null=True)
 
@@ -111,7 +114,7 @@ class IssueItemView(IssueView):
         if "blocked_by_issue_ids" in values:
             answer |= queries.relations(target)
         if {"title", "description", "comment"} & values.keys():
-            answer |= queries.NO_REFERENCES
+            answer |= references.related(target)
         return Response(answer)
 
     @operation("Delete an issue [I-165]", answers=IssueOut)

@@ -10,8 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from issues import lifecycle, listing, queries
+from issues import lifecycle, listing, queries, references
 from issues.api.inputs import IssueInput, fields_of
+from issues.api.references import RelatedWorkOut
 from issues.api.shapes import ActiveRunOut, BlockerAttentionOut, IssueOut, RelationOut
 from issues.choices import IssueStatus
 from issues.listing import Filters
@@ -65,7 +66,7 @@ class IssueRowOut(IssueOut):
 class NewIssueOut(IssueOut):
     """A new issue with what its text refers to."""
 
-    related_work = serializers.DictField()
+    related_work = RelatedWorkOut()
     referenced_issue_identifiers = serializers.ListField(child=serializers.CharField())
 
     class Meta(IssueOut.Meta):
@@ -88,7 +89,7 @@ class CompanyIssuesView(CompanyView):
         """Create an issue and wake whom it is given to."""
         fields = fields_of(IssueInput.read(request.data))
         issue = lifecycle.create(company_id=self.company.pk, fields=fields, actor=self.actor, now=self.now)
-        return Response(queries.issue_object(issue.pk) | queries.NO_REFERENCES, status=201)
+        return Response(queries.issue_object(issue.pk) | references.related(issue.pk), status=201)
 
 
 class IssuesView(ActorView):

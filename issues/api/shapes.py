@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from rest_framework import serializers
 
+from issues.api.policy import PolicyOut, StateOut
 from issues.models import Comment, Issue, Label
 from paperclip.core.api.outputs import ModelOutput, Output
 
@@ -24,8 +25,8 @@ class IssueOut(ModelOutput):
     labels = LabelOut(many=True)
     label_ids = serializers.ListField(child=serializers.UUIDField())
     assignee_adapter_overrides = serializers.DictField(allow_null=True)
-    execution_policy = serializers.DictField(allow_null=True)
-    execution_state = serializers.DictField(allow_null=True)
+    execution_policy = PolicyOut(allow_null=True)
+    execution_state = StateOut(allow_null=True)
     execution_workspace_settings = serializers.DictField(allow_null=True)
 
     class Meta:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from issues.choices import (
     CLOSED,
     MAX_REQUEST_DEPTH,
     ORIGIN_ONE_OPEN,
+    PRIORITY_ORDER,
     IssuePriority,
     IssueStatus,
     OriginKind,
@@ -20,6 +21,16 @@ from paperclip.core.models import ChangingRow, Row
 from paperclip.governance.models import Approval
 
 _OPEN_AND_VISIBLE = ~Q(status__in=CLOSED) & Q(hidden_at__isnull=True)
+# The order of lists (I-146), which an index keeps.
+LIST_ORDER = (
+    Case(
+        *(When(priority=priority, then=Value(rank)) for priority, rank in PRIORITY_ORDER.items()),
+        output_field=models.IntegerField(),
+    ),
+    F("last_activity_at").desc(),
+    F("updated_at").desc(),
+    F("id").desc(),
+)
 
 
 class Label(ChangingRow):
@@ -162,9 +173,43 @@ class Issue(ChangingRow):
         indexes = [
             models.Index(fields=["company", "status", "-last_activity_at"], name="issue_by_status"),
             models.Index(fields=["company", "-last_activity_at"], name="issue_by_activity"),
+            models.Index(
+                F("company"), *LIST_ORDER, condition=Q(hidden_at__isnull=True), name="issue_in_list_order"
+            ),
             models.Index(fields=["assignee_agent", "status"], name="issue_by_agent"),
             models.Index(fields=["company", "project"], name="issue_by_project"),
             models.Index(fields=["origin_kind", "origin_id"], name="issue_by_origin"),
+            # What recovery passes look through: open work of agents, work that waits, work in nobody's hands.
+            models.Index(
+                fields=["id"],
+                condition=Q(
+                    status__in=(IssueStatus.TODO, IssueStatus.IN_PROGRESS),
+                    assignee_agent__isnull=False,
+                    hidden_at__isnull=True,
+                ),
+                name="issue_open_of_agent",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(status__in=(IssueStatus.BLOCKED, IssueStatus.IN_REVIEW), hidden_at__isnull=True),
+                name="issue_waiting",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(
+                    status__in=(IssueStatus.TODO, IssueStatus.BLOCKED),
+                    assignee_agent__isnull=True,
+                    assignee_user__isnull=True,
+                    created_by_agent__isnull=False,
+                    hidden_at__isnull=True,
+                ),
+                name="issue_let_go_by_agent",
+            ),
+            models.Index(
+                fields=["company", "-created_at"],
+                condition=Q(origin_kind__in=ORIGIN_ONE_OPEN),
+                name="issue_recovery_newest",
+            ),
             models.Index(
                 fields=["monitor_next_check_at"],
                 condition=Q(monitor_next_check_at__isnull=False),

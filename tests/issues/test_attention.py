@@ -104,6 +104,12 @@ def test_running_child_covers(cast, root):
             {"status": "todo", "approval": "pending"}, "covered", "active_dependency", id="I-87 approval"
         ),
         pytest.param(
+            {"status": "in_review", "put": "pending"}, "covered", "active_dependency", id="I-87 interaction"
+        ),
+        pytest.param(
+            {"status": "in_review", "put": "answered"}, "stalled", "stalled_review", id="I-87 answered"
+        ),
+        pytest.param(
             {"status": "todo", "approval": "approved"},
             "needs_attention",
             "attention_required",
@@ -129,6 +135,7 @@ def test_one_blocker(cast, root, fields, state, reason):
     }
     run, wake = fields.pop("run", None), fields.pop("wake", None)
     approval, escalated = fields.pop("approval", None), fields.pop("escalated", None)
+    put = fields.pop("put", None)
     if run:
         who = cast.foreign_agent if run == "foreign" else cast.peer
         due = {"scheduled_retry_at": clock.now()} if run == "scheduled_retry" else {}
@@ -146,6 +153,15 @@ def test_one_blocker(cast, root, fields, state, reason):
     if approval:
         made = Approval.objects.create(company=cast.company, type="request_board_approval", status=approval)
         issue.approval_links.create(company=cast.company, approval=made)
+    if put:
+        issue.interactions.create(
+            company=cast.company,
+            kind="ask_user_questions",
+            status=put,
+            continuation_policy="none",
+            payload={},
+            resolved_at=None if put == "pending" else clock.now(),
+        )
     if escalated:
         factories.issue(cast.company, origin_kind="harness_liveness_escalation", origin_id=str(issue.pk))
 

@@ -176,12 +176,6 @@ def test_first_status_is_stamped(cast, path, status):
             id="I-81 unknown blocker",
         ),
         pytest.param(
-            {"title": "x", "executionPolicy": {"stages": []}},
-            422,
-            "Execution policies are not available yet",
-            id="I-99 refused rather than dropped",
-        ),
-        pytest.param(
             {"title": "x", "projectWorkspaceId": str(uuid4())}, 404, "Project workspace not found", id="I-60"
         ),
     ],

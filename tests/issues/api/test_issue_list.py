@@ -4,12 +4,17 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
+from issues import listing
 from issues.api.listing import IssueRowOut
+from issues.listing import Filters
 from issues.models import Issue
-from paperclip.core import clock
+from paperclip.core import clock, naming
+from paperclip.core.redaction import MARKER
 from tests import factories
 
+MOMENT = clock.now()
 OPTIONAL = {"blockedBy", "myLastTouchAt", "lastExternalCommentAt", "isUnreadForMe"}
 
 
@@ -345,7 +350,70 @@ def test_archived_issues_come_back_with_news(cast, path):
     assert inbox() == ["mine"]
 
 
+# --- What few rows have ---
+
+
+SELDOM = {
+    "assignee_adapter_overrides": ({"apiKey": "hunter2", "n": [1, None]}, {"apiKey": MARKER, "n": [1, None]}),
+    "billing_code": ('"a"\n\u2603', '"a"\n\u2603'),
+    "cancelled_at": (MOMENT, clock.iso(MOMENT)),
+    "execution_agent_name_key": ("engineer", "engineer"),
+    "execution_locked_at": (MOMENT, clock.iso(MOMENT)),
+    "execution_workspace_preference": ("inherit", "inherit"),
+    "monitor_last_triggered_at": (MOMENT, clock.iso(MOMENT)),
+    "monitor_next_check_at": (MOMENT, clock.iso(MOMENT)),
+    "monitor_notes": ("--token x", "--token x"),
+    "monitor_scheduled_by": ("board", "board"),
+    "monitor_wake_requested_at": (MOMENT, clock.iso(MOMENT)),
+    "origin_id": ("o", "o"),
+    "origin_run_id": ("r", "r"),
+}
+
+
+@pytest.mark.parametrize("column", SELDOM)
+def test_what_is_seldom_set_is_shown_where_it_is(cast, path, column):
+    """I-8, I-147: each alone, beside a row that has none of them."""
+    stored, shown = SELDOM[column]
+    plain, special = factories.issue(cast.company), factories.issue(cast.company, **{column: stored})
+
+    rows = {row["id"]: row for row in cast.as_owner.get(path).json()}
+
+    name = naming.camel(column)
+    assert rows[str(special.pk)][name] == shown
+    assert rows[str(plain.pk)][name] is None
+    assert {key for key, value in rows[str(special.pk)].items() if value != rows[str(plain.pk)][key]} <= {
+        name, "id", "identifier", "issueNumber", "title", "createdAt", "updatedAt", "lastActivityAt",
+    }  # fmt: skip
+
+
+def test_what_a_list_never_shows_is_null(cast, path):
+    """I-147."""
+    factories.issue(
+        cast.company,
+        execution_policy={"a": 1},
+        execution_state={"a": 1},
+        execution_workspace_settings={"a": 1},
+    )
+
+    (row,) = cast.as_owner.get(path).json()
+
+    assert [row[name] for name in ("executionPolicy", "executionState", "executionWorkspaceSettings")] == [
+        None
+    ] * 3
+
+
 # --- Cost ------------------------------------------------------------------------------------------------
+
+
+def test_order_of_lists_is_kept_by_an_index(cast):
+    """Else the time of a page would grow with the company."""
+    page = listing._ordered(listing._filtered(cast.company.pk, Filters()), "")[:50]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+        plan = page.explain()
+
+    assert "issue_in_list_order" in plan
+    assert "Sort" not in plan
 
 
 def test_queries_do_not_grow_with_rows(cast, path, django_assert_num_queries):
@@ -366,7 +434,7 @@ def test_queries_do_not_grow_with_rows(cast, path, django_assert_num_queries):
     for count in (1, 12):
         fill(count)
         Issue.objects.update(created_by_user=cast.owner)
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(9):  # and the page itself, whose rows come one by one
             caller.get(path, query)
 
 

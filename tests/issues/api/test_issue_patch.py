@@ -195,12 +195,6 @@ def test_moving_to_a_project_takes_its_workspace(cast):
             {"status": "in_progress"}, 422, "in_progress issues require an assignee", id="I-30 nobody"
         ),
         pytest.param(
-            {"executionPolicy": {"mode": "normal"}},
-            422,
-            "Execution policies are not available yet",
-            id="I-99",
-        ),
-        pytest.param(
             {"reviewRequest": {"instructions": "look"}},
             422,
             "reviewRequest requires an active review or approval stage",
