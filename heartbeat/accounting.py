@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from heartbeat.adapters.base import Result
+from heartbeat import context as contexts
+from heartbeat import sessions
+from heartbeat.adapters.base import Result, Usage
 from heartbeat.models import Run
 from paperclip.companies import actors
 from paperclip.governance import costs
@@ -22,30 +24,66 @@ def cents(result: Result) -> int:
 
 
 def usage_json(run: Run, result: Result) -> dict[str, Any] | None:
-    """Return the usage record of a run, None when its adapter reported neither usage nor cost."""
+    """Return the usage record of a run, None when its adapter reported neither usage nor cost (H-98).
+
+    Token counts are the run's share: what its session's running totals grew by. `raw…` is what was reported.
+    """
     if result.usage is None and result.cost_usd is None:
         return None
-    usage = result.usage
+    context = contexts.read(run.context_snapshot)
+    raw = result.usage or Usage()
+    session = result.session_display_id or run.session_id_before
+    before = None if raw.is_of_run else sessions.reported_before(run, context, session)
+    share = decide_share(raw, before)
+    reused = run.session_id_before is not None
+    rotation_reason = context.text(sessions.ROTATION_REASON)
     return {
-        "inputTokens": usage.input_tokens if usage else 0,
-        "cachedInputTokens": usage.cached_input_tokens if usage else 0,
-        "outputTokens": usage.output_tokens if usage else 0,
-        "costUsd": result.cost_usd,
+        "inputTokens": share.input_tokens,
+        "cachedInputTokens": share.cached_input_tokens,
+        "outputTokens": share.output_tokens,
+        "rawInputTokens": raw.input_tokens,
+        "rawCachedInputTokens": raw.cached_input_tokens,
+        "rawOutputTokens": raw.output_tokens,
+        "usageSource": "run" if raw.is_of_run else "session_delta",
+        "persistedSessionId": session,
+        "sessionReused": reused,
+        "taskSessionReused": reused and sessions.is_of_its_task(context),
+        "freshSession": not reused,
+        "sessionRotated": rotation_reason is not None,
+        "sessionRotationReason": rotation_reason,
         "provider": result.provider,
         "biller": result.biller,
         "model": result.model,
+        "costUsd": result.cost_usd,
         "billingType": result.billing_type,
-        "persistedSessionId": result.session_display_id,
-        "sessionReused": run.session_id_before is not None,
-        "freshSession": run.session_id_before is None,
     }
 
 
+def decide_share(raw: Usage, before: Usage | None) -> Usage:
+    """Return what a run used, by the running totals after and before it; a counter that shrank began anew (H-98)."""
+    if before is None:
+        return raw
+    return Usage(
+        input_tokens=_grown(raw.input_tokens, before.input_tokens),
+        output_tokens=_grown(raw.output_tokens, before.output_tokens),
+        cached_input_tokens=_grown(raw.cached_input_tokens, before.cached_input_tokens),
+    )
+
+
+def used(run: Run) -> Usage:
+    """Return the tokens a run used, by its usage record."""
+    record = run.usage_json or {}
+    return Usage(
+        input_tokens=record.get("inputTokens", 0),
+        output_tokens=record.get("outputTokens", 0),
+        cached_input_tokens=record.get("cachedInputTokens", 0),
+    )
+
+
 def charge(run: Run, result: Result, *, now: datetime) -> None:
-    """Record the run's cost when it used anything."""
-    usage = result.usage
-    used = usage is not None and (usage.input_tokens or usage.output_tokens or usage.cached_input_tokens)
-    if not used and not cents(result):
+    """Record what the run, which carries its usage record, cost, when it used anything (H-99)."""
+    tokens = used(run)
+    if not (tokens.input_tokens or tokens.output_tokens or tokens.cached_input_tokens or cents(result)):
         return
     costs.record(
         company_id=run.company_id,
@@ -58,12 +96,16 @@ def charge(run: Run, result: Result, *, now: datetime) -> None:
             "biller": result.biller,
             "billing_type": result.billing_type,
             "model": result.model or "unknown",
-            "input_tokens": usage.input_tokens if usage else 0,
-            "cached_input_tokens": usage.cached_input_tokens if usage else 0,
-            "output_tokens": usage.output_tokens if usage else 0,
+            "input_tokens": tokens.input_tokens,
+            "cached_input_tokens": tokens.cached_input_tokens,
+            "output_tokens": tokens.output_tokens,
             "cost_cents": cents(result),
             "occurred_at": now,
         },
         actor=_ACTOR,
         now=now,
     )
+
+
+def _grown(now: int, before: int) -> int:
+    return now - before if now >= before else now

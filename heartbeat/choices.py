@@ -85,15 +85,15 @@ class Mechanism(models.TextChoices):
 class FailureCategory(models.TextChoices):
     """What made a run fail, as far as its error text, exit code and signal tell (H-115)."""
 
-    PROCESS_KILLED = "process_killed"
-    NOT_FOUND = "not_found"
-    PERMISSION_DENIED = "permission_denied"
-    RATE_LIMIT = "rate_limit"
-    TIMEOUT = "timeout"
-    NETWORK_ERROR = "network_error"
-    EOF_ERROR = "eof_error"
-    OOM = "oom"
-    UNKNOWN = "unknown"
+    PROCESS_KILLED = "process_killed", "Program killed"
+    NOT_FOUND = "not_found", "Something missing"
+    PERMISSION_DENIED = "permission_denied", "No permission"
+    RATE_LIMIT = "rate_limit", "Rate limit"
+    TIMEOUT = "timeout", "Took too long"
+    NETWORK_ERROR = "network_error", "Connection broke"
+    EOF_ERROR = "eof_error", "Answer cut off"
+    OOM = "oom", "Out of memory"
+    UNKNOWN = "unknown", "Unknown failure"
 
 
 class EventType(models.TextChoices):
@@ -120,10 +120,44 @@ class RunnerState(models.TextChoices):
     STOPPED = "stopped"
 
 
+class WatchdogVerdict(models.TextChoices):
+    """What somebody says to a run that has gone silent (H-153)."""
+
+    SNOOZE = "snooze", "Look again later"
+    CONTINUE = "continue", "It may go on"
+    DISMISSED = "dismissed_false_positive", "Nothing is wrong"
+
+
+class GateState(models.TextChoices):
+    """Whether a provider's account takes calls."""
+
+    OPEN = "open"  # runs start
+    CLOSED = "closed"  # runs wait, at least until its time
+    PROBING = "probing"  # one run finds out, the others wait
+
+
 # Wake reasons that let a comment through a dependency gate (H-7).
 INTERACTION_REASONS = ("issue_commented", "issue_reopened_via_comment", "issue_comment_mentioned")
+# What the context of such a wake says of its origin, when it is what it claims to be (H-8).
+INTERACTION_SOURCES = {
+    "issue_commented": "issue.comment",
+    "issue_reopened_via_comment": "issue.comment.reopen",
+    "issue_comment_mentioned": "comment.mention",
+}
+# Why a run is tried again, where gates ask for it (H-70).
+CONTINUES_WORK = "issue_continuation_needed"
+CONTINUES_MAX_TURNS = "max_turns_continuation"
 # Wake reasons that tell of something a run may have looked for in vain a moment before.
-NEWS_REASONS = ("approval_approved", "issue_blockers_resolved", "issue_children_completed")
+NEWS_REASONS = (
+    "approval_approved",
+    "issue_blockers_resolved",
+    "issue_children_completed",
+    "execution_review_requested",
+    "execution_approval_requested",
+    "execution_changes_requested",
+    "issue_monitor_due",
+    "issue_monitor_recovery",
+)
 # Wake reasons that start with a fresh session (H-79).
 FRESH_SESSION_REASONS = (
     "issue_assigned",

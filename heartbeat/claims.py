@@ -2,12 +2,16 @@
 
 A claim is one short transaction: lock the agent, ask every gate again, then move the run from `queued` to
 `running` by a conditional update. Runners on other hosts skip what is locked, so they never wait for each other.
+
+What refuses a run ends it; what makes it wait leaves it queued: its agent's limit, its company's limit or drain, its
+provider's account.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,18 +19,20 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
+from heartbeat import caps, drops, events, gates, policy, providers, wakeups
 from heartbeat import context as contexts
-from heartbeat import drops, events, gates, policy, wakeups
 from heartbeat.choices import RunStatus, WakeupStatus
 from heartbeat.gates import Facts
 from heartbeat.models import Run, Runner, WakeupRequest
-from issues import blockers, checkout
+from issues import checkout
 from issues.choices import PRIORITY_ORDER
 from issues.models import Issue
+from paperclip.companies import activity, actors
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
 
 _LOOK_AHEAD = 64
+_ACTOR = actors.system("heartbeat_runner")
 _WORDS: dict[str, Any] = {
     "idle": [status.value for status in AGENT_NOT_INVOKABLE],
     "priorities": list(PRIORITY_ORDER),
@@ -34,19 +40,37 @@ _WORDS: dict[str, Any] = {
 }
 
 
+@dataclass
+class _Full:
+    """Whose runs wait for now: agents and companies at their limit, or with a closed account."""
+
+    agents: set[UUID] = field(default_factory=set)
+    companies: set[UUID] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A queued run that may start as far as a look without locks can tell."""
+
+    run_id: UUID
+    agent_id: UUID
+    company_id: UUID
+    has_company_cap: bool
+
+
 def claim(*, runner: Runner, most: int, now: datetime) -> Iterator[Run]:
     """Yield up to `most` runs, each claimed for `runner` and committed before it is yielded.
 
-    Runs that may not start are ended with their reason on the way; runs of an agent at its limit stay queued.
+    Runs that may not start are ended with their reason on the way; those that must wait stay queued.
     """
     claimed = 0
-    full: set[UUID] = set()
-    for run_id, agent_id in _candidates():
+    full = _Full()
+    for candidate in _candidates(now):
         if claimed >= most:
             return
-        if agent_id in full:
+        if candidate.agent_id in full.agents or candidate.company_id in full.companies:
             continue
-        run = _take(run_id, agent_id, runner=runner, now=now, full=full)
+        run = _take(candidate, runner=runner, now=now, full=full)
         if run is not None:
             claimed += 1
             yield run
@@ -54,12 +78,17 @@ def claim(*, runner: Runner, most: int, now: datetime) -> Iterator[Run]:
 
 # Work in progress first, then by priority and age (H-66). Written out, for every pass of every runner asks it.
 _QUEUE = """
-SELECT run.id, run.agent_id, agent.runtime_config::text,
-       (SELECT count(*) FROM heartbeat_runs AS live WHERE live.agent_id = run.agent_id AND live.status = 'running')
+SELECT run.id, run.agent_id, run.company_id, agent.runtime_config::text, company.max_concurrent_runs,
+       (SELECT count(*) FROM heartbeat_runs AS live WHERE live.agent_id = run.agent_id AND live.status = 'running'),
+       CASE WHEN company.max_concurrent_runs IS NULL THEN 0 ELSE
+         (SELECT count(*) FROM heartbeat_runs AS live
+          WHERE live.company_id = run.company_id AND live.status = 'running') END
 FROM heartbeat_runs AS run
 JOIN agents AS agent ON agent.id = run.agent_id
+JOIN companies AS company ON company.id = run.company_id
 LEFT JOIN issues AS issue ON issue.id = run.issue_id
-WHERE run.status = 'queued' AND agent.status <> ALL(%(idle)s::text[]) AND run.agent_id <> ALL(%(full)s::uuid[])
+WHERE run.status = 'queued' AND agent.status <> ALL(%(idle)s::text[]) AND company.draining_since IS NULL
+  AND run.agent_id <> ALL(%(agents)s::uuid[]) AND run.company_id <> ALL(%(companies)s::uuid[])
 ORDER BY
   CASE WHEN issue.id IS NULL THEN 2
        WHEN EXISTS (SELECT FROM issue_relations AS link JOIN issues AS blocker ON blocker.id = link.issue_id
@@ -71,21 +100,40 @@ LIMIT %(most)s
 """
 
 
-def _candidates() -> list[tuple[UUID, UUID]]:
-    """Queued runs, with their agents, of agents that may run and are not at their limit (H-64), best first.
+def _candidates(now: datetime) -> list[_Candidate]:
+    """Queued runs of agents that may run and have room (H-64), best first.
 
-    Agents at their limit can fill the whole window; then it is moved past them.
+    Those that must wait can fill the whole window; then it is moved past them.
     """
-    full: set[UUID] = set()
+    full = _Full()
     while True:
+        words = {**_WORDS, "agents": list(full.agents), "companies": list(full.companies)}
         with connection.cursor() as cursor:
-            cursor.execute(_QUEUE, {**_WORDS, "full": list(full)})
+            cursor.execute(_QUEUE, words)
             rows = cursor.fetchall()
-        at_limit = {agent_id for _, agent_id, config, live in rows if live >= _limit(config)}
-        ready = [(run_id, agent_id) for run_id, agent_id, _, _ in rows if agent_id not in at_limit]
+        ready = []
+        for run_id, agent_id, company_id, config, cap, agents_runs, companys_runs in rows:
+            if agents_runs >= _limit(config):
+                full.agents.add(agent_id)
+            elif cap is not None and companys_runs >= cap:
+                full.companies.add(company_id)
+            else:
+                ready.append(_Candidate(run_id, agent_id, company_id, cap is not None))
+        waiting = _without_provider(ready, now)
+        full.agents |= waiting
+        ready = [candidate for candidate in ready if candidate.agent_id not in waiting]
         if ready or len(rows) < _LOOK_AHEAD:
             return ready
-        full |= at_limit
+
+
+def _without_provider(candidates: Sequence[_Candidate], now: datetime) -> set[UUID]:
+    """Return the agents whose provider's account takes no calls now; one small query while all accounts do."""
+    shut = providers.shut_keys({candidate.company_id for candidate in candidates}, now=now)
+    if not shut:
+        return set()
+    agents = Agent.objects.filter(pk__in={candidate.agent_id for candidate in candidates})
+    found = agents.only("company_id", "adapter_type", "adapter_config")
+    return {agent.pk for agent in found if (agent.company_id, providers.key_of(agent)) in shut}
 
 
 def _limit(runtime_config: str) -> int:
@@ -93,22 +141,32 @@ def _limit(runtime_config: str) -> int:
 
 
 @transaction.atomic
-def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: set[UUID]) -> Run | None:
+def _take(candidate: _Candidate, *, runner: Runner, now: datetime, full: _Full) -> Run | None:
+    if candidate.has_company_cap and not caps.has_room(candidate.company_id):
+        full.companies.add(candidate.company_id)
+        return None
     agent = (
         Agent.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
         .select_related("company")
-        .filter(pk=agent_id)
+        .filter(pk=candidate.agent_id)
         .first()
     )
+    if agent is not None and agent.company.draining_since is not None:
+        full.companies.add(candidate.company_id)
+        return None
     if agent is None:
         return None  # another runner or a person holds the agent; the run is looked at again at once
     if (
         Run.objects.filter(agent=agent, status=RunStatus.RUNNING).count()
         >= policy.of(agent).max_concurrent_runs
     ):
-        full.add(agent_id)
+        full.agents.add(agent.pk)
         return None
-    run = Run.objects.filter(pk=run_id, status=RunStatus.QUEUED).first()
+    run = (
+        Run.objects.select_related("wakeup_request")
+        .filter(pk=candidate.run_id, status=RunStatus.QUEUED)
+        .first()
+    )
     if run is None:
         return None
     issue = (
@@ -119,23 +177,31 @@ def _take(run_id: UUID, agent_id: UUID, *, runner: Runner, now: datetime, full: 
         if run.issue_id
         else None
     )
-    context = contexts.read(run.context_snapshot)
-    facts = Facts(
+    facts = gates.look(
         agent=agent,
-        company=agent.company,
-        context=context,
+        context=contexts.read(run.context_snapshot),
         source=run.invocation_source,
         issue=issue,
-        project=issue.project if issue is not None else None,
-        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids
-        if issue is not None
-        else (),
+        requester=_requester(run),
+        run=run,
+        now=now,
     )
     refused = gates.at_claim(facts)
     if refused is not None:
-        _drop(run, refused, issue, now=now)
+        _drop(run, refused, facts, now=now)
         return None
+    if not providers.admit(run=run, agent=agent, now=now):
+        full.agents.add(agent.pk)
+        return None
+    context = gates.held_context(facts.context, facts.hold)
     return _start(run, agent, issue, context, runner=runner, now=now)
+
+
+def _requester(run: Run) -> gates.Requester:
+    request = run.wakeup_request
+    if request is None:
+        return gates.NOBODY
+    return request.requested_by_actor_type, request.requested_by_actor_id
 
 
 def _start(
@@ -147,7 +213,7 @@ def _start(
     runner: Runner,
     now: datetime,
 ) -> Run | None:
-    token = uuid.uuid4()
+    token, provider_key = uuid.uuid4(), providers.key_of(agent)
     if issue is not None:
         context = _with_issue(run, agent, issue, context, now=now)
     taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
@@ -156,6 +222,7 @@ def _start(
         claim_token=token,
         started_at=now,
         updated_at=now,
+        provider_key=provider_key,
         context_snapshot=context.to_json(),
     )
     if not taken:
@@ -170,7 +237,7 @@ def _start(
         )
     events.append(run, "Run started", now=now, payload={"runner": runner.name})
     run.status, run.runner, run.claim_token, run.started_at = RunStatus.RUNNING, runner, token, now
-    run.context_snapshot = context.to_json()
+    run.context_snapshot, run.provider_key = context.to_json(), provider_key
     run.agent, run.issue = agent, issue
     return run
 
@@ -195,16 +262,27 @@ def _checks_out(context: contexts.WakeContext) -> bool:
     return reason is not None and reason != "issue_comment_mentioned" and not reason.startswith("execution_")
 
 
-def _drop(run: Run, refused: gates.Refused, issue: Issue | None, *, now: datetime) -> None:
+def _drop(run: Run, refused: gates.Refused, facts: Facts, *, now: datetime) -> None:
     """End a run that may not start, and let wakes that waited behind it go on (beats HW-9)."""
     moot = refused.code in gates.MOOT
-    drops.end(
+    wakeups.drop_waiting(
         run,
-        code=refused.code if moot else "cancelled",
-        message=refused.message,
+        refused if moot else replace(refused, code=drops.CANCELLED),
         now=now,
         request_status=WakeupStatus.SKIPPED if moot else WakeupStatus.CANCELLED,
-        details=refused.details,
     )
-    if issue is not None:
-        wakeups.promote_deferred(issue_id=issue.pk, now=now)
+    if refused.code == gates.HELD and facts.issue is not None and facts.hold is not None:
+        activity.record(
+            company_id=run.company_id,
+            actor=_ACTOR,
+            action="issue.tree_hold_run_interrupted",
+            entity_type="heartbeat_run",
+            entity_id=run.pk,
+            details={
+                "issueId": facts.issue.pk,
+                "holdId": facts.hold.hold_id,
+                "rootIssueId": facts.hold.root_issue_id,
+                "source": "heartbeat.claim_queued_run",
+            },
+            now=now,
+        )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from heartbeat.choices import INTERACTION_REASONS, NEWS_REASONS
+from heartbeat.choices import INTERACTION_REASONS, MAX_LIVENESS_CONTINUATIONS, NEWS_REASONS
 from paperclip.core import naming
 
 _INTERACTION_KEYS = ("interactionId", "interactionKind", "interactionStatus", "continuationPolicy")
@@ -44,7 +45,20 @@ class WakeContext:
     @property
     def needs_own_run(self) -> bool:
         """Whether a run that already executes could miss this wake, for it may have looked before (H-51)."""
-        return bool(self.comment_ids) or self.wake_reason in NEWS_REASONS
+        return bool(self.comment_ids) or self.wake_reason in NEWS_REASONS or self.is_answer
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether a person answered what was put to them on the issue: news, and no comment carries it (H-58)."""
+        return self.wake_reason == "issue_commented" and self.text("interactionId") is not None
+
+    @property
+    def continuation_attempt(self) -> int:
+        """How often the work was continued for want of progress: within bounds, whatever a caller sends (H-53)."""
+        sent = self.more.get("livenessContinuationAttempt")
+        if not isinstance(sent, int) or isinstance(sent, bool):
+            return 0
+        return min(max(sent, 0), MAX_LIVENESS_CONTINUATIONS)
 
     def flag(self, key: str) -> bool:
         """Return whether `key` holds a JSON true."""
@@ -53,6 +67,19 @@ class WakeContext:
     def text(self, key: str) -> str | None:
         """Return the present string under `key` (H-2)."""
         return _present(self.more.get(key))
+
+    def moment(self, key: str) -> datetime | None:
+        """Return the time under `key`: ISO 8601 text, UTC unless it says otherwise, or milliseconds since 1970."""
+        value = self.more.get(key)
+        try:
+            if isinstance(value, str):
+                found = datetime.fromisoformat(value)
+                return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return datetime.fromtimestamp(value / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+        return None
 
     def with_more(self, **values: Any) -> WakeContext:
         """Return a copy with further keys; None removes a key."""

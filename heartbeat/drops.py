@@ -10,6 +10,8 @@ from heartbeat.choices import EventLevel, Mechanism, RunStatus, WakeupStatus
 from heartbeat.models import Run, WakeupRequest
 from issues import checkout
 
+# The code of a run that somebody stopped; any other is a gate's.
+CANCELLED = "cancelled"
 _WAITING = (RunStatus.QUEUED, RunStatus.SCHEDULED_RETRY)
 
 
@@ -25,9 +27,17 @@ def end(
     """Cancel a run that has not started; return False when it has started or ended meanwhile.
 
     `code` becomes its error code and stop reason, `message` its error text. Its issue lock is cleared. The caller
-    sees to it that wakes waiting for the issue are promoted.
+    sees to it that wakes waiting for the issue are promoted (see `wakeups.drop_waiting`).
     """
-    stop = {"stopReason": code, "effectiveTimeoutSec": 0, "timeoutConfigured": False, "timeoutFired": False}
+    stop = {
+        "stopReason": stop_word(message) if code == CANCELLED else code,
+        "effectiveTimeoutSec": 0,
+        "timeoutConfigured": False,
+        "timeoutFired": False,
+    }
+    if code != CANCELLED:
+        is_blocked = code == "issue_dependencies_blocked"
+        stop["timeoutSource"] = "dependency_gate" if is_blocked else "stale_queued_run_gate"
     changed = Run.objects.filter(pk=run.pk, status__in=_WAITING).update(
         status=RunStatus.CANCELLED,
         error=message,
@@ -46,3 +56,11 @@ def end(
     checkout.clear_lock(run_id=run.pk)
     events.append(run, message, now=now, level=EventLevel.WARN, payload={"code": code, **(details or {})})
     return True
+
+
+def stop_word(reason: str) -> str:
+    """Return the one word for why a run was stopped (H-97)."""
+    lowered = reason.lower()
+    if "budget" in lowered:
+        return "budget_paused"
+    return "paused" if "pause" in lowered else CANCELLED

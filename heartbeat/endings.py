@@ -6,21 +6,26 @@ the same question can be asked again later of a stored run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from heartbeat import actionability, evidence, gates, preparation
 from heartbeat import context as contexts
-from heartbeat.choices import RUN_LIVE, RUN_UNSUCCESSFUL, RunStatus
+from heartbeat.choices import RUN_LIVE, RUN_UNSUCCESSFUL, InvocationSource, RunStatus
 from heartbeat.context import WakeContext
-from heartbeat.gates import Facts
+from heartbeat.evidence import Evidence
+from heartbeat.gates import Facts, Refused
 from heartbeat.models import Run
-from issues import blockers
 from issues.choices import CLOSED
 from issues.models import Issue
+from paperclip.core import redaction
 
 PROCESS_LOST = "process_lost"
+# Where an adapter's result keeps what the agent said last.
+LAST_WORDS = ("summary", "result", "message")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,35 @@ class Ending:
         """The adapter's result with the facts of the stop (H-96)."""
         return self.run.result_json or {}
 
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What the run left behind."""
+        return evidence.of(self.run)
+
+    @cached_property
+    def mask(self) -> Callable[[str], str]:
+        """Takes what the agent was configured with, and whatever looks like a secret, out of a text."""
+        configured = redaction.Masker(preparation.configured_values(self.run.agent, self.issue))
+        return lambda text: redaction.text(configured(text))
+
+    @cached_property
+    def last_word(self) -> str | None:
+        """What the adapter's result hands on as the agent's last word, without secrets."""
+        texts = (self.result.get(key) for key in LAST_WORDS)
+        return next(
+            (self.mask(text).strip() for text in texts if isinstance(text, str) and text.strip()), None
+        )
+
+    @cached_property
+    def said(self) -> tuple[str, ...]:
+        """What the agent said in this run, without secrets: its newest comments, its result, else its output."""
+        texts = [*self.evidence.words, *(self.result.get(key) for key in (*LAST_WORDS, "error"))]
+        told = [text for text in texts if isinstance(text, str) and text.strip()]
+        output = self.result.get("stdout")
+        if not told and isinstance(output, str) and (spoken := actionability.spoken(output)):
+            told = [spoken]
+        return tuple(actionability.excerpt(self.mask(text)) for text in told)
+
     @property
     def holds_lock(self) -> bool:
         """Whether the issue is still locked by this run."""
@@ -94,15 +128,31 @@ class Ending:
     @cached_property
     def facts(self) -> Facts:
         """What the gates look at, should the run be tried again."""
-        issue = self.issue
-        return Facts(
+        return gates.look(
             agent=self.run.agent,
-            company=self.run.agent.company,
             context=self.context,
             source=self.run.invocation_source,
-            issue=issue,
-            project=issue.project if issue is not None else None,
-            unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids
-            if issue is not None
-            else (),
+            now=self.now,
+            issue=self.issue,
+            run=self.run,
+        )
+
+    def refusal_of(self, wake_reason: str, *, is_fresh: bool = True) -> Refused | None:
+        """Return why the product may not call the agent again for `wake_reason`, None when it may.
+
+        A fresh call knows the issue only; any other is called for what the run was called for.
+        """
+        called_for = self.context
+        if is_fresh:
+            called_for = WakeContext(
+                issue_id=called_for.issue_id, task_id=called_for.issue_id, task_key=called_for.task_key
+            )
+        return gates.at_enqueue(
+            gates.look(
+                agent=self.run.agent,
+                context=replace(called_for, wake_reason=wake_reason),
+                source=InvocationSource.AUTOMATION,
+                now=self.now,
+                issue=self.issue,
+            )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -52,6 +53,38 @@ INSERT INTO heartbeat_run_events
   (company_id, run_id, agent_id, seq, event_type, stream, level, message, payload, created_at)
 SELECT company_id, id, agent_id, seq, %(type)s, %(stream)s, %(level)s, %(message)s, %(payload)s::jsonb, %(now)s
 FROM counted
+"""
+
+
+def append_many(entries: Sequence[tuple[Run, str, str, dict[str, Any]]], *, now: datetime) -> None:
+    """Add one event each to different runs: run, message, level, payload; in one statement."""
+    if not entries:
+        return
+    values: dict[str, Any] = {
+        "runs": [run.pk for run, _, _, _ in entries],
+        "messages": [message[:MAX_TEXT] for _, message, _, _ in entries],
+        "levels": [str(level) for _, _, level, _ in entries],
+        "payloads": [dumps(redaction.data(bounded(payload))).decode() for _, _, _, payload in entries],
+        "type": EventType.LIFECYCLE.value,
+        "stream": Stream.SYSTEM.value,
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND_MANY, values)
+
+
+_APPEND_MANY = """
+WITH told AS (
+  SELECT * FROM unnest(%(runs)s::uuid[], %(messages)s::text[], %(levels)s::text[], %(payloads)s::text[])
+    AS given (run_id, message, level, payload)
+), counted AS (
+  UPDATE heartbeat_runs AS run SET next_event_seq = next_event_seq + 1 FROM told WHERE run.id = told.run_id
+  RETURNING run.id, run.company_id, run.agent_id, run.next_event_seq - 1 AS seq,
+            told.message, told.level, told.payload
+)
+INSERT INTO heartbeat_run_events
+  (company_id, run_id, agent_id, seq, event_type, stream, level, message, payload, created_at)
+SELECT company_id, id, agent_id, seq, %(type)s, %(stream)s, level, message, payload::jsonb, %(now)s FROM counted
 """
 
 

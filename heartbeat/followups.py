@@ -1,6 +1,6 @@
 """One failure, one follow-up: what comes after a run that ended, decided once and written on it (H-135).
 
-Every mechanism is a module of `heartbeat.retries` or `heartbeat.recovery` that is asked in order; the first that
+Every mechanism is a module of `heartbeat.retries` or `heartbeat.stranding` that is asked in order; the first that
 has an answer gets its way. The unique index on `retry_of_run` makes a second follow-up impossible even if this
 module were wrong.
 """
@@ -13,25 +13,42 @@ from typing import Any
 from heartbeat import events, wakeups
 from heartbeat.choices import Mechanism
 from heartbeat.endings import Ending
-from heartbeat.retries import process_loss, requeue
+from heartbeat.retries import (
+    continuation,
+    diagnostic,
+    handoff,
+    max_turns,
+    missing_comment,
+    process_loss,
+    requeue,
+    transient,
+)
 from heartbeat.retries.decisions import Decision
+from heartbeat.stranding import at_release
 from issues import checkout
 
 _Mechanism = Callable[[Ending], Decision | None]
 
 # Tries of the same work: they go before wakes that wait for the issue, which ride along or wait on.
-_RETRIES: Sequence[_Mechanism] = (process_loss.propose,)
+_RETRIES: Sequence[_Mechanism] = (
+    process_loss.propose,
+    max_turns.propose,
+    transient.propose,
+    diagnostic.propose,
+    missing_comment.propose,
+)
 # What moves an issue that would otherwise be left without a run: only when nobody waits for it.
-_RECOVERIES: Sequence[_Mechanism] = ()
+_RECOVERIES: Sequence[_Mechanism] = (at_release.propose, continuation.propose, handoff.propose)
 
 
-def settle(ending: Ending) -> Decision:
+def settle(ending: Ending, *, is_stopped: bool = False) -> Decision:
     """Decide what follows the ended run, do it, and return the decision for the run's row.
 
+    `is_stopped` says that the agent's automatic calls were found to go in circles: then none is added.
     The caller holds the locks of agent and issue, has ended the run in the same transaction and stored what it
     left behind, so that whatever starts next finds it.
     """
-    why_not = _why_nothing(ending)
+    why_not = _why_nothing(ending, is_stopped)
     refusals: list[str] = []
     decision = _ask(_RETRIES, ending, refusals) if why_not is None else None
     if decision is None:
@@ -63,6 +80,8 @@ def _ask(mechanisms: Sequence[_Mechanism], ending: Ending, refusals: list[str]) 
             events.append(
                 ending.run, note.message, now=ending.now, level=note.level, payload=dict(note.payload)
             )
+        if decision.remark is not None:
+            decision.remark()
         if decision.is_refusal:
             refusals.append(decision.reason)
             continue
@@ -84,10 +103,12 @@ def _let_waiting_in(ending: Ending) -> Decision | None:
     return Decision(Mechanism.DEFERRED_WAKE, "A call that waited for the issue goes next")
 
 
-def _why_nothing(ending: Ending) -> str | None:
+def _why_nothing(ending: Ending, is_stopped: bool) -> str | None:
     """Why no mechanism is asked: somebody decided, or the work is settled otherwise."""
     if ending.cancelled_by_person:
         return "A person cancelled the run; it is not tried again"
+    if is_stopped:
+        return "The agent's calls go in circles; a person has to say how it goes on"
     return None if ending.succeeded else ending.moot
 
 

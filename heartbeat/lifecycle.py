@@ -8,7 +8,7 @@ run cannot end it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,20 +16,39 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 
-from heartbeat import accounting, drops, endings, events, followups, sessions, wakeups
+from heartbeat import (
+    accounting,
+    breaker,
+    comment_policy,
+    drops,
+    endings,
+    events,
+    followups,
+    liveness,
+    providers,
+    sessions,
+    stops,
+    summaries,
+    wakeups,
+)
 from heartbeat import context as contexts
 from heartbeat.adapters.base import Result
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, EventLevel, EventType, RunStatus, WakeupStatus
 from heartbeat.endings import Ending
-from heartbeat.models import Run, RuntimeState, WakeupRequest
+from heartbeat.gates import NOBODY, Requester
+from heartbeat.models import Run, RuntimeState
+from heartbeat.retries import diagnosis
 from issues.models import Issue
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
-from paperclip.core import redaction
+from paperclip.core import jsonable, redaction
 
 CANCEL_CHANNEL = "paperclip_cancel"
+_PRINTED = ("stdout", "stderr")
+_ERROR_CODE_CHARS = 96
+_SESSION_CHARS = 128
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,7 @@ def finish(*, run_id: UUID, claim_token: UUID, result: Result, remains: Remains,
     run = _locked(run_id)
     if run is None or run.status != RunStatus.RUNNING or run.claim_token != claim_token:
         return None
+    result = _storable(result)
     verdict = decide_verdict(result=result, remains=remains, cancel_reason=_cancel_reason(run))
     _end(run, verdict, result, remains, now=now)
     return run
@@ -113,11 +133,13 @@ def cancel(*, run_id: UUID, reason: str, actor: Actor, now: datetime) -> Run | N
     run = _locked(run_id)
     if run is None or run.status not in RUN_LIVE:
         return run
+    stop = {"cancel_requested_at": now, "cancel_reason": reason, "updated_at": now}
     if run.status != RunStatus.RUNNING:
+        Run.objects.filter(pk=run.pk).update(**stop)
         if drops.end(run, code="cancelled", message=reason, now=now) and run.issue_id is not None:
             wakeups.promote_deferred(issue_id=run.issue_id, now=now)
     elif run.cancel_requested_at is None:
-        Run.objects.filter(pk=run.pk).update(cancel_requested_at=now, cancel_reason=reason, updated_at=now)
+        Run.objects.filter(pk=run.pk).update(**stop)
         payload = {"actorType": actor.type, "actorId": actor.id}
         events.append(run, f"Stop requested: {reason}", now=now, level=EventLevel.WARN, payload=payload)
         with connection.cursor() as cursor:
@@ -185,7 +207,16 @@ def _locked(run_id: UUID) -> Run | None:
     return run
 
 
+def _storable(result: Result) -> Result:
+    """Whatever an agent's program writes, its run can end: texts that cannot be stored are mended and cut."""
+    mended = {each.name: jsonable.storable(getattr(result, each.name)) for each in fields(result)}
+    mended["error_code"] = (mended["error_code"] or "")[:_ERROR_CODE_CHARS] or None
+    mended["session_display_id"] = (mended["session_display_id"] or "")[:_SESSION_CHARS] or None
+    return Result(**mended)
+
+
 def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:
+    """Write the end and everything that follows from it, in the order of H-100; the caller holds the locks."""
     outcome = {
         "status": verdict.status,
         "error": redaction.text(verdict.error) if verdict.error else None,
@@ -197,18 +228,42 @@ def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: d
         "session_id_after": result.session_display_id,
         **_remains_columns(run, remains),
     }
-    _write(run, outcome)
-    _end_request(run, now=now)
+    ending = Ending(run=run, issue=run.issue, now=now)
+    _reflect(run, outcome)
+    _write(run, {**outcome, **diagnosis.columns(run), **liveness.columns(ending)})
+    requester = _end_request(run, now=now)
     _tell_end(run, now=now)
     accounting.charge(run, result, now=now)
     _remember(run, result, now=now)
-    ending = Ending(run=run, issue=run.issue, now=now)
-    _write(run, followups.columns(followups.settle(ending)))
+    last_word = summaries.post_last_word(ending)
+    providers.heard(run=run, now=now)
+    # What somebody asked for closes no circle, and is by far the most: it is not looked at.
+    is_stopped = stops.is_automatic(requester, run.agent) and breaker.look(run, now=now)
+    left = _leave_on_issue(ending, last_word)
+    decision = followups.settle(ending, is_stopped=is_stopped)
+    _write(run, {**left, **followups.columns(decision)})
     _settle_agent(run, now=now)
+
+
+def _leave_on_issue(ending: Ending, last_word: UUID | None) -> dict[str, Any]:
+    """Leave on the issue how its work stands; return what the comment policy has to say of the run."""
+    if ending.issue is None:
+        return {}
+    judgement = comment_policy.judge(ending, last_word=last_word)
+    if judgement.message is not None:
+        events.append(ending.run, judgement.message, now=ending.now, level=judgement.level)
+    summaries.refresh(ending)
+    left = comment_policy.columns(judgement, now=ending.now)
+    _reflect(ending.run, left)
+    return left
 
 
 def _write(run: Run, values: Mapping[str, Any]) -> None:
     Run.objects.filter(pk=run.pk).update(**values)
+    _reflect(run, values)
+
+
+def _reflect(run: Run, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         setattr(run, name, value)
 
@@ -234,11 +289,19 @@ def _remains_columns(run: Run, remains: Remains) -> dict[str, Any]:
     }
 
 
-def _end_request(run: Run, *, now: datetime) -> None:
+def _end_request(run: Run, *, now: datetime) -> Requester:
+    """End the request of the run and return who made it."""
     status = WakeupStatus.COMPLETED if run.status == RunStatus.SUCCEEDED else run.status
-    WakeupRequest.objects.filter(pk__in=[run.wakeup_request_id]).update(
-        status=status, finished_at=now, error=run.error, updated_at=now
-    )
+    values = {"id": run.wakeup_request_id, "status": status, "error": run.error, "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(_END_REQUEST, values)
+        return cursor.fetchone() or NOBODY
+
+
+_END_REQUEST = """
+UPDATE agent_wakeup_requests SET status = %(status)s, finished_at = %(now)s, error = %(error)s, updated_at = %(now)s
+WHERE id = %(id)s RETURNING requested_by_actor_type, requested_by_actor_id
+"""
 
 
 def _tell_end(run: Run, *, now: datetime) -> None:
@@ -262,7 +325,7 @@ def _tell_end(run: Run, *, now: datetime) -> None:
 def _remember(run: Run, result: Result, *, now: datetime) -> None:
     """Keep the session and the agent's totals before anything else may start (beats HW-16)."""
     context = contexts.read(run.context_snapshot)
-    sessions.keep(
+    own_session = sessions.keep(
         run=run,
         agent=run.agent,
         context=context,
@@ -271,19 +334,19 @@ def _remember(run: Run, result: Result, *, now: datetime) -> None:
         clear=result.clear_session,
         error=run.error,
         now=now,
+        usage=result.usage,
     )
-    tokens = result.usage
+    tokens = accounting.used(run)
     totals = {
         "last_run_id": run.pk,
         "last_run_status": run.status,
         "last_error": run.error,
-        "session_id": result.session_display_id or F("session_id"),
-        "total_input_tokens": F("total_input_tokens") + (tokens.input_tokens if tokens else 0),
-        "total_output_tokens": F("total_output_tokens") + (tokens.output_tokens if tokens else 0),
-        "total_cached_input_tokens": F("total_cached_input_tokens")
-        + (tokens.cached_input_tokens if tokens else 0),
+        "total_input_tokens": F("total_input_tokens") + tokens.input_tokens,
+        "total_output_tokens": F("total_output_tokens") + tokens.output_tokens,
+        "total_cached_input_tokens": F("total_cached_input_tokens") + tokens.cached_input_tokens,
         "total_cost_cents": F("total_cost_cents") + accounting.cents(result),
         "updated_at": now,
+        **own_session,
     }
     if not RuntimeState.objects.filter(pk=run.agent_id).update(**totals):
         sessions.runtime_state(run.agent, now=now)
@@ -327,11 +390,13 @@ def _cancel_word(reason: str) -> str:
 
 def _result_json(verdict: Verdict, result: Result, remains: Remains) -> dict[str, Any]:
     """Return the adapter's result with the facts of the stop laid on top (H-96)."""
-    kept = {key: value for key, value in result.result_json.items() if value is not None}
+    said = {key: value for key, value in result.result_json.items() if value is not None}
+    # What a program printed was masked when it was read; the rest is the adapter's.
+    kept = {key: value if key in _PRINTED else redaction.data(value, key=key) for key, value in said.items()}
     extra: dict[str, Any] = {
         "errorFamily": result.error_family,
         "retryNotBefore": result.retry_not_before.isoformat() if result.retry_not_before else None,
-        "summary": kept.get("summary", result.summary),
+        "summary": kept.get("summary", redaction.text(result.summary) if result.summary else None),
         **remains.facts,
     }
     stop = {

@@ -14,11 +14,15 @@ _ON_DEMAND_FLAGS = ("wakeOnDemand", "wakeOnAssignment", "wakeOnOnDemand", "wakeO
 
 @dataclass(frozen=True)
 class Policy:
-    """When an agent may be woken, and how many of its runs may be live at once."""
+    """When an agent may be woken, and how many of its runs may be live at once.
+
+    `wake_when_idle` asks for timer wakes although there is nothing to do.
+    """
 
     timer_enabled: bool
     interval_seconds: float
     wake_on_demand: bool
+    wake_when_idle: bool
     max_concurrent_runs: int
 
 
@@ -37,6 +41,7 @@ def read(runtime_config: Any) -> Policy:
         timer_enabled=config.get("enabled") is True,
         interval_seconds=max(_number(config.get("intervalSec"), 0), 0),
         wake_on_demand=flags[0] if flags else True,
+        wake_when_idle=config.get("wakeWhenIdle") is True,
         max_concurrent_runs=int(min(max(limit, 1), MAX_CONCURRENT_RUNS)),
     )
 

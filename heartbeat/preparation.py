@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from heartbeat import context as contexts
-from heartbeat import wake_payload
+from heartbeat import sessions, wake_payload
 from heartbeat.adapters.base import Assignment
 from heartbeat.models import Run
 from issues.models import Issue
@@ -30,13 +30,21 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 def assignment(run: Run, *, now: datetime) -> tuple[Assignment, tuple[str, ...]]:
     """Return what the adapter of `run` is given, and warnings for its log.
 
-    `run` must carry its agent and issue. The agent's home folder is made when missing. Raises OSError when it
-    cannot be.
+    `run` must carry its agent and issue; which session it goes on with is written on it (H-82). The agent's home
+    folder is made when missing. Raises OSError when it cannot be.
     """
     agent, issue = run.agent, run.issue
-    context = contexts.read(run.context_snapshot)
     config = effective_config(agent, issue)
     choice = _workspace(agent, issue, config)
+    resumption = sessions.moved(
+        sessions.resume(run, now=now),
+        home=agent_home(agent),
+        cwd=choice.cwd,
+        source=choice.source,
+        workspace=choice.workspace,
+    )
+    sessions.begin(run, resumption)
+    context = resumption.context
     payload = wake_payload.build(context, issue)
     environment = {
         **inherited(os.environ),
@@ -56,8 +64,9 @@ def assignment(run: Run, *, now: datetime) -> tuple[Assignment, tuple[str, ...]]
         context=context,
         cwd=choice.cwd,
         environment=environment,
+        session_params=resumption.params,
     )
-    return prepared, choice.warnings
+    return prepared, (*choice.warnings, *resumption.warnings)
 
 
 def effective_config(agent: Agent, issue: Issue | None) -> dict[str, Any]:
@@ -85,10 +94,19 @@ def agent_home(agent: Agent) -> Path:
     return Path(settings.AGENT_HOMES_ROOT) / str(agent.pk)
 
 
-def secret_names(assignment: Assignment) -> list[str]:
+def configured_values(agent: Agent, issue: Issue | None) -> list[str]:
+    """Return the values that people configured for the agent's environment; they must not be shown."""
+    project = issue.project if issue is not None else None
+    bound = (agent.adapter_config.get("env"), project.env if project is not None else None)
+    return [value for bindings in bound for value in _plain_env(bindings).values()]
+
+
+def secret_names(assignment: Assignment, issue: Issue | None) -> list[str]:
     """Return the environment variables whose values must not be shown: the run token and all configured ones."""
-    configured = assignment.config.get("env")
-    return ["PAPERCLIP_API_KEY", *(configured if isinstance(configured, dict) else {})]
+    project = issue.project if issue is not None else None
+    bound = (assignment.config.get("env"), project.env if project is not None else None)
+    names = [name for bindings in bound if isinstance(bindings, dict) for name in bindings]
+    return ["PAPERCLIP_API_KEY", *dict.fromkeys(names)]
 
 
 def _workspace(agent: Agent, issue: Issue | None, config: Mapping[str, Any]) -> selection.Choice:

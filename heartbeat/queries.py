@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncDate
@@ -20,8 +21,6 @@ from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Activity, Agent
 from paperclip.core import clock
 
-SUSPICION_MS = 3_600_000
-CRITICAL_MS = 14_400_000
 EXHAUSTED_PREFIX = "Bounded retry exhausted"
 DASHBOARD_DAYS = 14
 _ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -116,37 +115,32 @@ def exhausted_reasons(run_ids: Iterable[UUID]) -> dict[UUID, str]:
     return {event.run_id: str(event.message) for event in rows}
 
 
-def silence(run: Run, *, now: datetime) -> dict[str, Any]:
-    """Return how long a run has said nothing (H-154)."""
-    running = run.status == RunStatus.RUNNING
-    since = run.last_output_at or run.process_started_at or run.started_at or run.created_at
-    age_ms = int((now - since).total_seconds() * 1000) if running else None
-    if age_ms is None:
-        level = "not_applicable"
-    else:
-        level = "critical" if age_ms >= CRITICAL_MS else "suspicious" if age_ms >= SUSPICION_MS else "ok"
-    return {
-        "last_output_at": run.last_output_at,
-        "last_output_seq": run.last_output_seq,
-        "last_output_stream": run.last_output_stream,
-        "silence_started_at": since if running else None,
-        "silence_age_ms": age_ms,
-        "level": level,
-        "suspicion_threshold_ms": SUSPICION_MS,
-        "critical_threshold_ms": CRITICAL_MS,
-        "snoozed_until": None,
-        "evaluation_issue_id": None,
-        "evaluation_issue_identifier": None,
-        "evaluation_issue_assignee_agent_id": None,
-    }
-
-
 def read_log(run: Run, *, offset: int, limit_bytes: int) -> LogPage | None:
     """Return a piece of the run's log from `offset` in bytes, None when this host has none (H-175)."""
     directory = RunDir.open(settings.RUNS_ROOT, str(run.pk))
     if directory is None or directory.log_stat() is None:
         return None
     return directory.read_log(offset, limit_bytes)
+
+
+def log_tail(run_id: UUID, most_bytes: int) -> str:
+    """Return the text of the last `most_bytes` of a run's log, empty when this host has none."""
+    directory = RunDir.open(settings.RUNS_ROOT, str(run_id))
+    stat = directory.log_stat() if directory is not None else None
+    if directory is None or stat is None:
+        return ""
+    page = directory.read_log(max(stat.bytes - most_bytes, 0), most_bytes)
+    return "".join(_chunk(line) for line in page.content.splitlines())
+
+
+def _chunk(line: str) -> str:
+    """Return what one line of a log says; nothing of one that was cut off at its beginning."""
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return ""
+    chunk = entry.get("chunk") if isinstance(entry, dict) else None
+    return chunk if isinstance(chunk, str) else ""
 
 
 def run_activity(company_id: UUID, now: datetime) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from heartbeat import lifecycle, wakeups
+from heartbeat import lifecycle, tree_stops, wakeups
 from heartbeat.choices import (
     RUN_LIVE,
     WAKEUP_WAITING,
@@ -21,7 +21,7 @@ from heartbeat.choices import (
 from heartbeat.models import Run, WakeupRequest
 from heartbeat.wakeups import Call
 from issues import signals as issue_signals
-from issues.models import Issue
+from issues.models import Issue, TreeHold
 from issues.wakes import Wake
 from paperclip.companies import activity
 from paperclip.companies import signals as company_signals
@@ -32,25 +32,53 @@ from paperclip.governance.models import Approval
 
 
 @receiver(issue_signals.agents_called)
-def call_agents(*, wakes: Sequence[Wake], actor: Actor, now: datetime, **_: Any) -> None:
-    """Write a wakeup for each agent a change of an issue calls (I-89). A refusal is a row, never a failure."""
+def call_agents(*, wakes: Sequence[Wake], actor: Actor, now: datetime, **_: Any) -> list[str | None]:
+    """Write a wakeup for each agent a change of an issue calls (I-89). A refusal is a row, never a failure.
+
+    Return the refusals' codes, None for the wakes that were taken.
+    """
+    refusals: list[str | None] = []
     agents = {
         agent.pk: agent.company_id for agent in Agent.objects.filter(pk__in={wake.agent_id for wake in wakes})
     }
     for wake in wakes:
-        wakeups.enqueue(
+        outcome = wakeups.enqueue(
             agent_id=wake.agent_id,
             company_id=agents[wake.agent_id],
             call=Call(
                 source=wake.source,
-                trigger_detail=TriggerDetail.SYSTEM,
+                trigger_detail=wake.trigger_detail,
                 reason=wake.reason,
                 payload=wake.payload,
                 context=wake.context,
+                idempotency_key=wake.idempotency_key,
+                is_write=True,
             ),
             actor=actor,
             now=now,
         )
+        refusals.append(outcome.refused.code if outcome.refused is not None else None)
+        if wake.reason == "issue_tree_restored" and outcome.run is not None:
+            _tell_restored(outcome.run, wake, actor=actor, now=now)
+    return refusals
+
+
+def _tell_restored(run: Run, wake: Wake, *, actor: Actor, now: datetime) -> None:
+    """Log that an agent was called for work that came back with its tree (I-130)."""
+    activity.record(
+        company_id=run.company_id,
+        actor=actor,
+        action="issue.tree_restore_wakeup_requested",
+        entity_type="heartbeat_run",
+        entity_id=run.pk,
+        details={
+            "issueId": wake.issue_id,
+            "agentId": wake.agent_id,
+            "holdId": wake.payload["restoreHoldId"],
+            "rootIssueId": wake.payload["rootIssueId"],
+        },
+        now=now,
+    )
 
 
 @receiver(governance_signals.approval_approved)
@@ -103,13 +131,34 @@ def call_requester(
 
 
 @receiver(issue_signals.work_stopped)
-def stop_work(*, issue: Issue, actor: Actor, reason: str, now: datetime, **_: Any) -> UUID | None:
-    """Cancel the run that works on an issue (I-46, I-77); return its id, None when none is running."""
+def stop_work(
+    *, issue: Issue, actor: Actor, source: str, reason: str, now: datetime, **_: Any
+) -> UUID | None:
+    """Cancel the run that works on an issue (I-46, I-77); return its id, None when none is running.
+
+    With an issue that goes away the wakes that wait for it go too.
+    """
+    if source == "issue_deleted":
+        WakeupRequest.objects.filter(issue=issue, status=WakeupStatus.DEFERRED).update(
+            status=WakeupStatus.CANCELLED, error=reason, finished_at=now, updated_at=now
+        )
     run = Run.objects.filter(issue_id=issue.pk, status=RunStatus.RUNNING).first()
     if run is None:
         return None
     lifecycle.cancel(run_id=run.pk, reason=reason, actor=actor, now=now)
     return run.pk
+
+
+@receiver(issue_signals.tree_stopped)
+def stop_tree(*, hold: TreeHold, issue_ids: Sequence[UUID], actor: Actor, now: datetime, **_: Any) -> None:
+    """Stop what runs and waits for a tree of issues (I-128)."""
+    tree_stops.stop(hold=hold, issue_ids=issue_ids, actor=actor, now=now)
+
+
+@receiver(issue_signals.tree_resumed)
+def resume_tree(*, hold: TreeHold, issue_ids: Sequence[UUID], actor: Actor, now: datetime, **_: Any) -> None:
+    """Call whom an ended pause had stopped."""
+    tree_stops.go_on(hold=hold, issue_ids=issue_ids, actor=actor, now=now)
 
 
 @receiver(company_signals.agent_stopped)

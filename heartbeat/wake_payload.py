@@ -1,4 +1,8 @@
-"""What an agent is told at the start of a run, in one bounded JSON value (H-85, H-86)."""
+"""What an agent is told at the start of a run, in one bounded JSON value (H-85, H-86).
+
+Beside what called it: how the work stands, from the issue's continuation summary, and, when the engine itself called,
+what it wants.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from heartbeat.context import WakeContext
-from issues.models import Comment, Issue
+from issues.choices import SYSTEM_DOCUMENT
+from issues.models import Comment, Issue, IssueDocument
 from paperclip.core import clock, naming
 
 MAX_COMMENTS = 8
 MAX_COMMENT_CHARS = 4_000
 MAX_TOTAL_CHARS = 12_000
+MAX_SUMMARY_CHARS = 4_000
 _PASSED_ON = (
     "childIssueSummaries",
     "childIssueSummaryTruncated",
@@ -23,6 +29,17 @@ _PASSED_ON = (
     "unresolvedBlockerIssueIds",
     "unresolvedBlockerSummaries",
     "executionStage",
+)
+_CONTINUATION = ("attempt", "maxAttempts", "sourceRunId", "state", "reason", "instruction")
+_HANDOFF = (
+    "handoffReason",
+    "missingDisposition",
+    "validDispositionOptions",
+    "detectedProgressSummary",
+    "handoffAttempt",
+    "maxHandoffAttempts",
+    "sourceRunId",
+    "instruction",
 )
 
 
@@ -40,6 +57,12 @@ def build(context: WakeContext, issue: Issue | None) -> dict[str, Any] | None:
         "reason": context.wake_reason,
         "issue": _issue(issue),
         **{key: context.more[key] for key in _PASSED_ON if key in context.more},
+        "livenessContinuation": _continuation(context),
+        "handoff": {key: context.more.get(key) for key in _HANDOFF}
+        if context.flag("handoffRequired")
+        else None,
+        "missingIssueComment": _missing_comment(context),
+        "continuationSummary": _summary(issue),
         "checkedOutByHarness": context.flag("paperclipHarnessCheckedOut"),
         "commentIds": list(context.comment_ids),
         "latestCommentId": context.comment_ids[-1] if context.comment_ids else None,
@@ -78,6 +101,40 @@ def _issue(issue: Issue | None) -> dict[str, Any] | None:
         "status": issue.status,
         "priority": issue.priority,
         "workMode": issue.work_mode,
+    }
+
+
+def _continuation(context: WakeContext) -> dict[str, Any] | None:
+    """What the engine wants of a run that goes on with one that moved nothing (H-109)."""
+    if not context.continuation_attempt:
+        return None
+    told = {key: context.more.get(f"livenessContinuation{key[0].upper()}{key[1:]}") for key in _CONTINUATION}
+    return {**told, "attempt": context.continuation_attempt}
+
+
+def _missing_comment(context: WakeContext) -> dict[str, Any] | None:
+    """What the engine wants of a run that follows one without a word (H-104)."""
+    source = context.text("missingIssueCommentForRunId")
+    if source is None:
+        return None
+    return {"sourceRunId": source, "instruction": context.text("missingIssueCommentInstruction")}
+
+
+def _summary(issue: Issue | None) -> dict[str, Any] | None:
+    """How the work stood at the end of the issue's last run."""
+    if issue is None:
+        return None
+    links = IssueDocument.objects.filter(company_id=issue.company_id, issue=issue, key=SYSTEM_DOCUMENT)
+    link = links.select_related("document").first()
+    if link is None:
+        return None
+    body = link.document.latest_body
+    return {
+        "key": link.key,
+        "title": link.document.title,
+        "body": body[:MAX_SUMMARY_CHARS],
+        "bodyTruncated": len(body) > MAX_SUMMARY_CHARS,
+        "updatedAt": clock.iso(link.document.updated_at),
     }
 
 

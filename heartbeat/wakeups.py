@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
 
 from heartbeat import context as contexts
-from heartbeat import drops, gates, sessions
+from heartbeat import drops, gates, joins, sessions, skips, stops
 from heartbeat.choices import (
     RUN_LIVE,
     InvocationSource,
@@ -38,9 +37,6 @@ from paperclip.core import jsonable
 from paperclip.core.errors import NotFound
 
 QUEUE_CHANNEL = "paperclip_runs"
-_CONTEXT_KEY = "_paperclipWakeContext"
-# Repeats of one refusal within this time are counted on its row instead of filling the table.
-_REPEAT_WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -53,16 +49,21 @@ class Call:
     payload: Mapping[str, Any] | None = None
     context: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
+    is_write: bool = False  # a change of an issue calls, not somebody who asks for the agent
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a call. `run` is the run that will carry it out, None when skipped, deferred or refused."""
+    """What became of a call. `run` is the run that will carry it out, None when skipped, deferred or refused.
+
+    `note` says what the caller could not guess, such as until when the run waits.
+    """
 
     kind: Literal["queued", "coalesced", "deferred", "skipped", "refused"]
     request: WakeupRequest
     run: Run | None = None
     refused: Refused | None = None
+    note: str | None = None
 
 
 @transaction.atomic
@@ -112,21 +113,19 @@ def promote_deferred(*, issue_id: UUID, now: datetime) -> Run | None:
     issue = Issue.objects.select_related("project").get(pk=issue_id) if rows else None
     for request in rows:
         assert issue is not None
-        context = contexts.read((request.payload or {}).get(_CONTEXT_KEY))
-        facts = Facts(
+        facts = gates.look(
             agent=request.agent,
-            company=request.agent.company,
-            context=context,
+            context=contexts.read((request.payload or {}).get(joins.CONTEXT_KEY)),
             source=request.source,
             issue=issue,
-            project=issue.project,
-            unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids,
+            requester=_requester(request),
+            now=now,
         )
         refused = gates.at_enqueue(facts)
         if refused is not None:
             _close(request, refused, now=now)
             continue
-        context = _reopened(issue, request, context, now=now)
+        context = _reopened(issue, request, gates.held_context(facts.context, facts.hold), now=now)
         run = _new_run(request, context, facts, now=now)
         WakeupRequest.objects.filter(pk=request.pk).update(
             status=WakeupStatus.QUEUED, reason="issue_execution_promoted", run=run, updated_at=now
@@ -134,6 +133,26 @@ def promote_deferred(*, issue_id: UUID, now: datetime) -> Run | None:
         checkout.stamp_execution(issue_id=issue.pk, run_id=run.pk, agent=request.agent, now=now)
         return run
     return None
+
+
+def drop_waiting(
+    run: Run, refused: Refused, *, now: datetime, request_status: str = WakeupStatus.CANCELLED
+) -> bool:
+    """End a run that has not started for the reason of a gate, and let the wakes behind it go on (beats HW-9).
+
+    False when it has started or ended meanwhile. The caller holds the locks of its agent and issue.
+    """
+    dropped = drops.end(
+        run,
+        code=refused.code,
+        message=refused.message,
+        now=now,
+        request_status=request_status,
+        details=refused.details,
+    )
+    if dropped and run.issue_id is not None:
+        promote_deferred(issue_id=run.issue_id, now=now)
+    return dropped
 
 
 def _reopened(issue: Issue, request: WakeupRequest, context: WakeContext, *, now: datetime) -> WakeContext:
@@ -161,23 +180,36 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
     if actor.run_id is not None:
         context = context.with_more(causedByRunId=str(actor.run_id))
     issue = _locked_issue(agent, context)
-    active = _active_run(issue, now=now) if issue is not None else None
-    facts = Facts(
+    if actor.is_board:
+        reason = "A person called the agent"
+        stops.lift(agent=agent, issue_id=issue.pk if issue else None, actor=actor, reason=reason, now=now)
+    active, has_dropped = _active_run(issue, agent, now=now) if issue is not None else (None, False)
+    facts = gates.look(
         agent=agent,
-        company=agent.company,
         context=context,
         source=call.source,
         issue=issue,
-        project=issue.project if issue is not None else None,
-        unresolved_blockers=blockers.readiness(issue.pk).unresolved_blocker_issue_ids
-        if issue is not None
-        else (),
+        requester=(actor.type, actor.id),
         has_active_run=active is not None,
+        is_own_write=call.is_write and _is_own_write(agent, issue, context, actor),
+        now=now,
     )
     request = _request(agent, call, issue, actor=actor, now=now)
+    outcome = _place(request, facts, active, actor=actor, now=now)
+    if has_dropped and outcome.run is None and issue is not None:
+        promote_deferred(issue_id=issue.pk, now=now)
+    return outcome
+
+
+def _place(
+    request: WakeupRequest, facts: Facts, active: Run | None, *, actor: Actor, now: datetime
+) -> Outcome:
+    """Refuse the wake, or find it the run that will carry it out (H-41, H-44 to H-55)."""
     refused = gates.at_enqueue(facts)
     if refused is not None:
-        return _refuse(request, refused, now=now)
+        kept = skips.record(request, refused, actor=actor, now=now)
+        return Outcome("refused" if refused.is_error else "skipped", kept, refused=refused)
+    context, issue = gates.held_context(facts.context, facts.hold), facts.issue
     if facts.unresolved_blockers:
         context = context.with_more(
             dependencyBlockedInteraction=True, **_blocker_context(facts.unresolved_blockers)
@@ -186,9 +218,26 @@ def _decide(agent: Agent, call: Call, *, actor: Actor, now: datetime) -> Outcome
         return _join_or_queue_free(request, context, facts, now=now)
     if active is None:
         return _queue(request, context, facts, now=now)
-    if active.agent_id == agent.pk and not (active.status == RunStatus.RUNNING and context.needs_own_run):
+    if active.agent_id == facts.agent.pk and joins.will_see(active, context):
         return _join(request, active, context, reason="issue_execution_same_name", now=now)
-    return _defer(request, context, issue, now=now)
+    return Outcome("deferred", joins.defer(request, context, issue, now=now))
+
+
+def _join(
+    request: WakeupRequest, run: Run, context: WakeContext, *, reason: str | None, now: datetime
+) -> Outcome:
+    waited = run.status == RunStatus.SCHEDULED_RETRY
+    note = joins.join(request, run, context, reason=reason, now=now)
+    if waited and run.status == RunStatus.QUEUED:
+        announce()
+    return Outcome("coalesced", request, run=run, note=note)
+
+
+def _is_own_write(agent: Agent, issue: Issue | None, context: WakeContext, actor: Actor) -> bool:
+    """Whether the agent's own run on this issue made the change, and did not ask to be called for it."""
+    if issue is None or actor.agent_id != agent.pk or actor.run_id is None or context.flag("resumeIntent"):
+        return False
+    return Run.objects.filter(pk=actor.run_id, issue=issue).exists()
 
 
 def _blocker_context(unresolved: Sequence[UUID]) -> dict[str, Any]:
@@ -211,20 +260,47 @@ def _locked_issue(agent: Agent, context: WakeContext) -> Issue | None:
     )
 
 
-def _active_run(issue: Issue, *, now: datetime) -> Run | None:
-    """Return the live run of the issue, dropping what may not stand for it any more (H-45, H-46)."""
-    run = Run.objects.select_for_update(no_key=True).filter(issue_id=issue.pk, status__in=RUN_LIVE).first()
+def _active_run(issue: Issue, agent: Agent, *, now: datetime) -> tuple[Run | None, bool]:
+    """Return the live run of the issue, and whether one was dropped that may not stand for it (H-45, H-46).
+
+    What waits for an agent whose issue it is no longer would be dropped when it starts; nobody has to wait for that.
+    A retry of a word to another agent makes way for a wake of the issue, and waits behind it. Wakes that waited
+    behind the dropped run are the caller's to let in, should the new wake come to nothing.
+    """
+    live = Run.objects.select_for_update(no_key=True, of=("self",)).select_related("wakeup_request")
+    run = live.filter(issue_id=issue.pk, status__in=RUN_LIVE).first()
     if run is None:
-        return None
-    if run.status != RunStatus.SCHEDULED_RETRY:
-        return run
-    if issue.status == "cancelled":
-        code = "issue_cancelled"
-    elif run.agent_id != issue.assignee_agent_id:
-        code = "issue_reassigned"
-    else:
-        return run
-    drops.end(run, code=code, message="A newer wake of the issue takes its place", now=now)
+        return None, False
+    is_word = gates.speaks_to_agent(contexts.read(run.context_snapshot))
+    code = _why_stale(run, issue, agent, is_word=is_word)
+    if code is None:
+        return run, False
+    details = {
+        "issueId": str(issue.pk),
+        "issueStatus": issue.status,
+        "previousRetryAgentId": str(run.agent_id),
+        "currentAssigneeAgentId": str(issue.assignee_agent_id) if issue.assignee_agent_id else None,
+        **joins.retry_facts(run),
+    }
+    message = "A newer wake of the issue takes its place"
+    dropped = drops.end(run, code=code, message=message, now=now, details=details)
+    if dropped and is_word:
+        joins.defer_again(run, issue, now=now)
+    return None, dropped
+
+
+def _why_stale(run: Run, issue: Issue, agent: Agent, *, is_word: bool) -> str | None:
+    """Return why a live run makes way for a wake of `agent`, None when it stays."""
+    is_strangers = run.agent_id != issue.assignee_agent_id
+    match run.status:
+        case RunStatus.SCHEDULED_RETRY if is_word and run.agent_id == agent.pk:
+            return None
+        case RunStatus.SCHEDULED_RETRY if issue.status == "cancelled":
+            return "issue_cancelled"
+        case RunStatus.SCHEDULED_RETRY if is_strangers:
+            return "issue_reassigned"
+        case RunStatus.QUEUED if is_strangers and not is_word:
+            return "issue_assignee_changed"
     return None
 
 
@@ -246,79 +322,8 @@ def _request(agent: Agent, call: Call, issue: Issue | None, *, actor: Actor, now
     )
 
 
-def _refuse(request: WakeupRequest, refused: Refused, *, now: datetime) -> Outcome:
-    """Keep the refusal on a row; the same one again within the hour is only counted."""
-    kind: Literal["refused", "skipped"] = "refused" if refused.is_error else "skipped"
-    repeated = (
-        WakeupRequest.objects.filter(
-            agent=request.agent,
-            issue=request.issue,
-            source=request.source,
-            reason=refused.code,
-            status=WakeupStatus.SKIPPED,
-            requested_at__gt=now - _REPEAT_WINDOW,
-        )
-        .order_by("-requested_at")
-        .first()
-    )
-    if repeated is not None and request.idempotency_key is None:
-        WakeupRequest.objects.filter(pk=repeated.pk).update(
-            coalesced_count=F("coalesced_count") + 1, updated_at=now, finished_at=now
-        )
-        return Outcome(kind, repeated, refused=refused)
-    request.payload = {**(request.payload or {}), "requestedReason": request.reason, **refused.details}
-    request.status = WakeupStatus.SKIPPED
-    request.reason = refused.code
-    request.error = refused.message
-    request.finished_at = now
-    request.save(force_insert=True)
-    return Outcome(kind, request, refused=refused)
-
-
-def _join(
-    request: WakeupRequest, run: Run, context: WakeContext, *, reason: str | None, now: datetime
-) -> Outcome:
-    """Lay the wake onto a run that will see it (H-50). A person's word does not wait for a retry's due time (HW-10)."""
-    merged = contexts.merge(contexts.read(run.context_snapshot), context)
-    changes: dict[str, Any] = {"context_snapshot": merged.to_json(), "updated_at": now}
-    if run.status == RunStatus.SCHEDULED_RETRY and context.needs_own_run:
-        changes["status"] = RunStatus.QUEUED
-        announce()
-    Run.objects.filter(pk=run.pk, status=run.status).update(**changes)
-    request.status = WakeupStatus.COALESCED
-    request.reason = reason
-    request.coalesced_count = 1
-    request.run = run
-    request.finished_at = now
-    request.save(force_insert=True)
-    run.refresh_from_db()
-    return Outcome("coalesced", request, run=run)
-
-
-def _defer(request: WakeupRequest, context: WakeContext, issue: Issue, *, now: datetime) -> Outcome:
-    """Keep the wake until the issue's run has ended: one row per agent and issue (H-52)."""
-    waiting = (
-        WakeupRequest.objects.select_for_update(no_key=True)
-        .filter(agent=request.agent, issue=issue, status=WakeupStatus.DEFERRED)
-        .first()
-    )
-    payload = {**(request.payload or {}), "issueId": str(issue.pk)}
-    if waiting is None:
-        request.payload = {**payload, _CONTEXT_KEY: context.to_json()}
-        request.status = WakeupStatus.DEFERRED
-        request.reason = "issue_execution_deferred"
-        request.save(force_insert=True)
-        return Outcome("deferred", request)
-    merged = contexts.merge(contexts.read((waiting.payload or {}).get(_CONTEXT_KEY)), context)
-    waiting.payload = {**(waiting.payload or {}), **payload, _CONTEXT_KEY: merged.to_json()}
-    waiting.coalesced_count += 1
-    waiting.updated_at = now
-    # A person's word keeps its weight when an agent's is laid on top: only people reopen closed work (H-61).
-    if request.requested_by_actor_type == ActorType.USER:
-        waiting.requested_by_actor_type = request.requested_by_actor_type
-        waiting.requested_by_actor_id = request.requested_by_actor_id
-    waiting.save()
-    return Outcome("deferred", waiting)
+def _requester(request: WakeupRequest) -> gates.Requester:
+    return request.requested_by_actor_type, request.requested_by_actor_id
 
 
 def _join_or_queue_free(
@@ -336,8 +341,9 @@ def _join_or_queue_free(
         )
     by_status = {run.status: run for run in live.order_by("created_at")}
     found = by_status.get(RunStatus.QUEUED) or by_status.get(RunStatus.SCHEDULED_RETRY)
-    if found is None and not context.needs_own_run:
-        found = by_status.get(RunStatus.RUNNING)
+    running = by_status.get(RunStatus.RUNNING)
+    if found is None and running is not None and joins.will_see(running, context):
+        found = running
     if found is not None:
         return _join(request, found, context, reason=request.reason, now=now)
     return _queue(request, context, facts, now=now)
@@ -362,6 +368,7 @@ def _new_run(request: WakeupRequest, context: WakeContext, facts: Facts, *, now:
         trigger_detail=request.trigger_detail,
         wakeup_request=request,
         session_id_before=session.session_display_id if session is not None else None,
+        continuation_attempt=context.continuation_attempt,
         context_snapshot=context.to_json(),
         created_at=now,
         updated_at=now,
@@ -378,7 +385,8 @@ def _close(request: WakeupRequest, refused: Refused, *, now: datetime) -> None:
 
 
 def _earlier(agent: Agent, key: str) -> Outcome | None:
-    request = WakeupRequest.objects.select_related("run").filter(agent=agent, idempotency_key=key).first()
+    requests = WakeupRequest.objects.select_related("run").filter(agent=agent, idempotency_key=key)
+    request = requests.exclude(status=WakeupStatus.CANCELLED).first()
     if request is None:
         return None
     match request.status:

@@ -11,7 +11,13 @@ from uuid import UUID
 from django.db.models import Count
 from django.db.models.fields.json import KeyTextTransform
 
-from heartbeat.choices import MAX_SCHEDULED_RETRIES, RUN_LIVE, Mechanism, RunStatus
+from heartbeat.choices import (
+    MAX_DIAGNOSTIC_RETRIES,
+    MAX_SCHEDULED_RETRIES,
+    RUN_LIVE,
+    Mechanism,
+    RunStatus,
+)
 from heartbeat.models import Run
 from paperclip.companies.models import Activity
 from paperclip.core import clock
@@ -46,7 +52,14 @@ _WAKE_REASONS: dict[str, str] = {
     "issue_children_completed": "Every child is done",
     "issue_execution_promoted": "Its turn came after another run",
     "issue_continuation_needed": "The work was not finished",
+    "issue_assignment_recovery": "The issue was not taken up",
     "process_lost_retry": "The program before it was lost",
+    "diagnostic_retry": "The run before it failed",
+    "transient_failure_retry": "The run before it met trouble upstream",
+    "max_turns_continuation_retry": "The run before it ran out of turns",
+    "missing_issue_comment": "The run before it left no comment",
+    "run_liveness_continuation": "The run before it moved nothing",
+    "finish_successful_run_handoff": "The run before it left no next step",
     "heartbeat_timer": "Its timer was due",
     "approval_approved": "An approval was given",
     "manual": "Woken by hand",
@@ -94,7 +107,12 @@ def followup(run: Run, now: datetime | None = None) -> str:
         return f"Nothing follows: {_lower(reason)}" if run.status != RunStatus.SUCCEEDED else ""
     name = {
         Mechanism.PROCESS_LOSS_RETRY: "Retried",
-        Mechanism.DIAGNOSTIC_RETRY: "Retried",
+        Mechanism.DIAGNOSTIC_RETRY: f"Retry {run.followup_attempt or 1} of {MAX_DIAGNOSTIC_RETRIES}",
+        Mechanism.MAX_TURNS_CONTINUATION: "Continued",
+        Mechanism.LIVENESS_CONTINUATION: "Continued",
+        Mechanism.COMMENT_RETRY: "Asked for a comment",
+        Mechanism.HANDOFF: "Asked how the work stands",
+        Mechanism.ESCALATION: "Handed to somebody",
         Mechanism.SCHEDULED_RETRY: f"Retry {run.followup_attempt or 1} of {MAX_SCHEDULED_RETRIES}",
         Mechanism.RECOVERY: "Handed to recovery",
         Mechanism.DEFERRED_WAKE: "The next call was let through",
@@ -102,6 +120,16 @@ def followup(run: Run, now: datetime | None = None) -> str:
     is_ahead = run.followup_due_at is not None and run.followup_due_at > (now or clock.now())
     due = f" {distance(run.followup_due_at, now)}" if is_ahead and run.followup_due_at else ""
     return f"{name}{due}: {_lower(reason)}"
+
+
+def attempt(run: Run) -> str:
+    """Return which try a waiting run is: of what the interface names in `scheduledRetryReason`."""
+    match run.scheduled_retry_reason:
+        case "diagnostic_retry":
+            return f"retry {run.diagnostic_retry_count} of {MAX_DIAGNOSTIC_RETRIES}"
+        case "max_turns_continuation":
+            return f"continuation {run.scheduled_retry_attempt}"
+    return f"retry {run.scheduled_retry_attempt} of {MAX_SCHEDULED_RETRIES}"
 
 
 def failure(run: Run, limit: int = 160) -> str:
@@ -117,7 +145,7 @@ def _outcome(run: Run, deeds: str) -> str:
             return "waits for a runner"
         case RunStatus.SCHEDULED_RETRY:
             due = distance(run.scheduled_retry_at) if run.scheduled_retry_at else ""
-            return f"retry {run.scheduled_retry_attempt} of {MAX_SCHEDULED_RETRIES} {due}"
+            return f"{attempt(run)} {due}".strip()
         case RunStatus.RUNNING:
             return deeds or "at work"
         case RunStatus.SUCCEEDED:

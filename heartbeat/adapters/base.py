@@ -65,11 +65,15 @@ class Ended:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens used by a run."""
+    """Tokens as a program reports them: by default running totals of its session, of which a run has its share.
+
+    `is_of_run` is for programs that count each run by itself.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int = 0
+    is_of_run: bool = False
 
 
 @dataclass(frozen=True)

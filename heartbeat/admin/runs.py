@@ -13,8 +13,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.urls import reverse
 
 from heartbeat import chains, lifecycle, wakeups, words
+from heartbeat.admin import movement, standing
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, RunStatus
 from heartbeat.models import Run, RunEvent
+from heartbeat.retries import retry_now
 from issues import comments
 from issues.models import Issue
 from paperclip.companies import rights
@@ -95,13 +97,16 @@ class RunAdmin(BoardModelAdmin):
     deferred = chains.WIDE
     list_filter = (OutcomeFilter, RunAgentFilter, "invocation_source")
     list_select_related = ("agent", "issue", "wakeup_request")
-    deeds = {"cancel": "cancel"}
+    deeds = {"cancel": "cancel", "retry": "retry"}
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
         """Return the addresses beside those every page has."""
         return (
             ("<str:object_id>/part/<slug:part>/", "heartbeat_run_part", self.part_view),
             ("wake/<str:agent_id>/", "heartbeat_wake", self.wake_view),
+            ("mend/<str:issue_id>/", "heartbeat_mend", self.mend_view),
+            ("stop/<str:stop_id>/lift/", "heartbeat_lift_stop", self.lift_view),
+            ("account/<str:gate_id>/open/<str:agent_id>/", "heartbeat_open_gate", self.open_gate_view),
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -181,6 +186,22 @@ class RunAdmin(BoardModelAdmin):
                 return HttpResponseRedirect(self.row_url(run))
             messages.warning(request, excuse)
         return HttpResponseRedirect(reverse("admin:companies_agent_change", args=[agent.pk]))
+
+    def mend_view(self, request: HttpRequest, issue_id: str, **_: Any) -> HttpResponse:
+        """Do about an issue that stands still what its page offers."""
+        return movement.mend(request, issue_id)
+
+    def lift_view(self, request: HttpRequest, stop_id: str, **_: Any) -> HttpResponse:
+        """Let an agent go on that went round in circles."""
+        return standing.only_post(request) or standing.lift(request, stop_id)
+
+    def open_gate_view(self, request: HttpRequest, gate_id: str, agent_id: str, **_: Any) -> HttpResponse:
+        """Let the runs of a provider's account start again."""
+        return standing.only_post(request) or standing.open_gate(request, gate_id, agent_id)
+
+    def retry(self, request: HttpRequest, row: Run) -> str:
+        """Start a waiting retry at once."""
+        return f"{retry_now.run(run_id=row.pk, actor=scope_of(request).actor, now=clock.now()).message}."
 
     def cancel(self, request: HttpRequest, row: Run) -> str:
         """Stop the run for good."""

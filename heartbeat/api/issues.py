@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from heartbeat import queries
-from heartbeat.api.runs import live
+from heartbeat.api.runs import live_many
 from heartbeat.api.shapes import IssueRunOut, LiveRunOut
 from heartbeat.models import Run
 from issues.api.base import IssueView
@@ -46,7 +46,7 @@ class IssueLiveRunsView(IssueView):
     @operation("List the issue's queued and running runs [H-180]", answers=LiveRunOut, many=True)
     def get(self, request: Request, issue_id: str) -> Response:
         """Answer what waits and runs for the issue."""
-        return Response([live(run, now=self.now) for run in queries.issue_live_runs(self.issue(issue_id))])
+        return Response(live_many(queries.issue_live_runs(self.issue(issue_id)), now=self.now))
 
 
 class ActiveRunView(IssueView):
@@ -56,7 +56,7 @@ class ActiveRunView(IssueView):
     def get(self, request: Request, issue_id: str) -> Response:
         """Answer the run that holds the issue, null when none does."""
         run = queries.active_run(self.issue(issue_id))
-        return Response(live(run, now=self.now) if run is not None else None)
+        return Response(live_many([run], now=self.now)[0] if run is not None else None)
 
 
 def _ledger_row(run: Run, exhausted: str | None) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from heartbeat import lifecycle, queries
+from heartbeat import lifecycle, queries, retention, silence
 from heartbeat.api.shapes import (
     LiveRunOut,
     LogPageOut,
@@ -21,6 +23,7 @@ from heartbeat.api.shapes import (
     short_result,
 )
 from heartbeat.models import Run
+from heartbeat.silence import Silence
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.core import naming, redaction
 from paperclip.core.api.rendering import dumps
@@ -80,9 +83,7 @@ class LiveRunsView(CompanyView):
         """Answer what waits and runs, newest first."""
         most = whole_number(request, "limit", default=50, least=0, most=50) or 50
         least = whole_number(request, "minCount", default=0, least=0, most=50)
-        return Response(
-            [live(run, now=self.now) for run in queries.live_runs(self.company.pk, least=least, most=most)]
-        )
+        return Response(live_many(queries.live_runs(self.company.pk, least=least, most=most), now=self.now))
 
 
 class RunDetailView(RunView):
@@ -97,7 +98,7 @@ class RunDetailView(RunView):
         """Return the run with its computed fields."""
         computed = {
             "retry_exhausted_reason": queries.exhausted_reasons([run.pk]).get(run.pk),
-            "output_silence": queries.silence(run, now=self.now),
+            "output_silence": silence.of(run, now=self.now).told(),
         }
         columns = {field.attname: getattr(run, field.attname) for field in run._meta.concrete_fields}
         columns["result_json"] = bounded_result(run.result_json, len(dumps(run.result_json)))
@@ -159,7 +160,7 @@ class RunLogView(RunView):
         limit = whole_number(request, "limitBytes", default=256_000, least=1, most=1_048_576)
         page = queries.read_log(run, offset=offset, limit_bytes=limit)
         if page is None:
-            raise NotFound("Run log not found")
+            raise NotFound(retention.why_no_log(run, now=self.now))
         body = {
             "runId": run.pk,
             "store": run.log_store or "local_file",
@@ -182,8 +183,13 @@ class RunIssuesView(RunView):
         return Response(RunIssueOut.render_many(queries.run_issues(run)) if run is not None else [])
 
 
-def live(run: Run, *, now: Any) -> dict[str, Any]:
-    """Return a run as live lists show it."""
+def live_many(runs: Sequence[Run], *, now: datetime) -> list[dict[str, Any]]:
+    """Return runs as live lists show them, in two queries for any number."""
+    silent = silence.of_many(runs, now=now)
+    return [_live(run, silent[run.pk]) for run in runs]
+
+
+def _live(run: Run, silent: Silence) -> dict[str, Any]:
     context = run.context_snapshot or {}
     columns = {
         name: getattr(run, name)
@@ -204,7 +210,7 @@ def live(run: Run, *, now: Any) -> dict[str, Any]:
             "context_wake_comment_id": context.get("wakeCommentId"),
             "agent_name": run.agent.name,
             "adapter_type": run.agent.adapter_type,
-            "output_silence": queries.silence(run, now=now),
+            "output_silence": silent.told(),
         }
     )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from heartbeat.api import agents, issues, runs, wakeups
+from heartbeat.api import agents, issues, retries, runs, wakeups, watchdog
 
 urlpatterns = [
     path("agents/<str:agent_id>/wakeup", wakeups.WakeupView.as_view()),
@@ -18,7 +18,9 @@ urlpatterns = [
     path("heartbeat-runs/<str:run_id>/events", runs.RunEventsView.as_view()),
     path("heartbeat-runs/<str:run_id>/log", runs.RunLogView.as_view()),
     path("heartbeat-runs/<str:run_id>/issues", runs.RunIssuesView.as_view()),
+    path("heartbeat-runs/<str:run_id>/watchdog-decisions", watchdog.WatchdogDecisionsView.as_view()),
     path("issues/<str:issue_id>/runs", issues.IssueRunsView.as_view()),
     path("issues/<str:issue_id>/live-runs", issues.IssueLiveRunsView.as_view()),
     path("issues/<str:issue_id>/active-run", issues.ActiveRunView.as_view()),
+    path("issues/<str:issue_id>/scheduled-retry/retry-now", retries.RetryNowView.as_view()),
 ]

@@ -173,6 +173,9 @@ class Run(ChangingRow):
             models.Index(fields=["agent", "-created_at"], name="run_by_agent"),
             models.Index(fields=["issue", "-created_at"], name="run_by_issue"),
             models.Index(fields=["company", "status", "-created_at"], name="run_by_status"),
+            models.Index(
+                fields=["finished_at"], condition=Q(stdout_excerpt__isnull=False), name="run_with_excerpt"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,9 @@ class Runner(ChangingRow):
         null=True, blank=True
     )  # when a recovery pass first found the lease expired
     stopped_at = models.DateTimeField(null=True, blank=True)
+    # Until it is told to take work again it lets its live runs end and claims nothing, also after a restart.
+    drain_requested_at = models.DateTimeField(null=True, blank=True)
+    lost_at = models.DateTimeField(null=True, blank=True)  # when people were told that it does not come back
 
     class Meta:
         db_table = "runners"

@@ -46,6 +46,15 @@ class TaskSession(ChangingRow):
     session_display_id = models.CharField(max_length=128, null=True, blank=True)
     last_run_id = models.UUIDField(null=True, blank=True)
     last_error = models.TextField(null=True, blank=True)
+    # What it was used for so far, and the token counts its program last reported (H-81, H-98).
+    run_count = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(null=True, blank=True)
+    raw_input_tokens = models.BigIntegerField(null=True, blank=True)
+    raw_cached_input_tokens = models.BigIntegerField(null=True, blank=True)
+    raw_output_tokens = models.BigIntegerField(null=True, blank=True)
+    # A session that made a run fail is kept to be looked at, and not gone on with.
+    set_aside_at = models.DateTimeField(null=True, blank=True)
+    set_aside_reason = models.TextField(null=True, blank=True)
 
     class Meta:
         db_table = "agent_task_sessions"

@@ -59,6 +59,9 @@ class WakeupRequest(ChangingRow):
             ),
             models.Index(fields=["agent", "-requested_at"], name="wakeup_by_agent"),
             models.Index(fields=["company", "-requested_at"], name="wakeup_newest"),
+            models.Index(
+                fields=["requested_at"], condition=Q(status=WakeupStatus.SKIPPED), name="wakeup_skipped"
+            ),
         ]
 
     def __str__(self) -> str:

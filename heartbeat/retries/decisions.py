@@ -24,7 +24,8 @@ class Requeue:
     """How the next run is made from the one that ended: everything not named here is carried over.
 
     `counters` are columns of the new run, `context` is laid over the old context (or over a fresh one that only
-    names the issue), `due_at` makes it wait as a scheduled retry. `event` is written on the new run.
+    names the issue), `due_at` makes it wait as a scheduled retry. `event` is written on the new run, `told` on the
+    one that ended, with the new run's id. With an `idempotency_key` a second call finds the run of the first.
     """
 
     wake_reason: str
@@ -37,6 +38,7 @@ class Requeue:
     due_at: datetime | None = None
     idempotency_key: str | None = None
     event: Note | None = None
+    told: Note | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Decision:
     """What follows a run, why in one sentence for people, and as which attempt.
 
     A decision that neither requeues nor acts is a refusal: the mechanism was responsible, and says why nothing
-    comes of it; the next one is asked. `act` does what is more than a run, such as blocking the issue; both it
-    and `note` happen in the transaction that ends the run.
+    comes of it; the next one is asked. `act` does what is more than a run, such as blocking the issue; `remark` is
+    said, as `note` is written, even when nothing comes of it. All happen in the transaction that ends the run.
     """
 
     mechanism: str
@@ -55,6 +57,7 @@ class Decision:
     requeue: Requeue | None = None
     act: Callable[[], None] | None = None
     note: Note | None = None
+    remark: Callable[[], None] | None = None
 
     @property
     def is_refusal(self) -> bool:

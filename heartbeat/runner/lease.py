@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import socket
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
+from heartbeat import runners
 from heartbeat.choices import RunnerState
 from heartbeat.models import Runner
 
 
 class HomeInUse(Exception):
     """Another runner follows the runs of this home folder."""
+
+
+class NameInUse(Exception):
+    """A runner of this name works on another host: each would take the other's runs for its own."""
 
 
 def lock_home(home: Path) -> int:
@@ -34,18 +39,22 @@ def lock_home(home: Path) -> int:
     return descriptor
 
 
-def name() -> str:
-    """Return the runner's name: configured, or made of the host and the home, so that a restart is the same runner."""
-    if settings.RUNNER_NAME:
-        return str(settings.RUNNER_NAME)
-    home = hashlib.sha256(str(settings.PAPERCLIP_HOME).encode()).hexdigest()[:6]
-    return f"{socket.gethostname()}-{home}"
-
-
+@transaction.atomic
 def register(*, now: datetime) -> Runner:
-    """Return this runner's row, alive from now on. The caller holds the home's lock."""
+    """Return this runner's row, alive from now on. The caller holds the home's lock.
+
+    One that was drained stays so. Raises NameInUse while a runner of the same name lives on another host.
+    """
+    host = socket.gethostname()
+    elsewhere = Runner.objects.filter(name=runners.own_name(), lease_expires_at__gt=now).exclude(host=host)
+    other = elsewhere.exclude(state=RunnerState.STOPPED).first()
+    if other is not None:
+        raise NameInUse(
+            f"Runner {other.name} works on host {other.host}: give this one another PAPERCLIP_RUNNER_NAME,"
+            f" or wait {(other.lease_expires_at - now).seconds} s if that host is gone"
+        )
     alive = {
-        "host": socket.gethostname(),
+        "host": host,
         "pid": os.getpid(),
         "state": RunnerState.ACTIVE,
         "capacity": settings.RUNNER_CAPACITY,
@@ -53,19 +62,32 @@ def register(*, now: datetime) -> Runner:
         "lease_expires_at": _expiry(now),
         "suspected_at": None,
         "stopped_at": None,
+        "lost_at": None,
         "updated_at": now,
     }
     runner, _ = Runner.objects.update_or_create(
-        name=name(), defaults=alive, create_defaults={**alive, "created_at": now}
+        name=runners.own_name(), defaults=alive, create_defaults={**alive, "created_at": now}
     )
+    if runner.drain_requested_at is not None:
+        runner.state = RunnerState.DRAINING
+        runner.save(update_fields=["state"])
+    runners.settle_lost(runner, now=now)
     return runner
 
 
-def renew(runner: Runner, *, now: datetime) -> None:
-    """Say that the runner lives and follows its runs."""
-    Runner.objects.filter(pk=runner.pk).update(
-        last_seen_at=now, lease_expires_at=_expiry(now), suspected_at=None, updated_at=now
+def renew(runner: Runner, *, now: datetime) -> bool:
+    """Say that the runner lives and follows its runs; False when it was given up meanwhile and must register anew."""
+    mine = Runner.objects.filter(pk=runner.pk, pid=os.getpid()).exclude(state=RunnerState.STOPPED)
+    return bool(
+        mine.filter(lost_at__isnull=True).update(
+            last_seen_at=now, lease_expires_at=_expiry(now), suspected_at=None, updated_at=now
+        )
     )
+
+
+def is_drained(runner: Runner) -> bool:
+    """Return whether the runner is to take no work until it is told otherwise."""
+    return Runner.objects.filter(pk=runner.pk, drain_requested_at__isnull=False).exists()
 
 
 def retire(runner: Runner, *, now: datetime) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from heartbeat import runners
 from heartbeat.lifecycle import CANCEL_CHANNEL
 from heartbeat.wakeups import QUEUE_CHANNEL
+from paperclip.core import due
 
 _RECONNECT_SECONDS = 2.0
 
@@ -21,6 +23,8 @@ class Notices:
 
     queue: bool
     cancels: bool
+    due: bool
+    standing: bool
 
 
 class Listener:
@@ -43,8 +47,8 @@ class Listener:
             made = psycopg.connect(**parameters, autocommit=True)
         except psycopg.OperationalError:
             return None  # the pass itself meets the same outage and says so
-        made.execute(f"LISTEN {QUEUE_CHANNEL}")
-        made.execute(f"LISTEN {CANCEL_CHANNEL}")
+        for channel in (QUEUE_CHANNEL, CANCEL_CHANNEL, due.CHANNEL, runners.CHANNEL):
+            made.execute(f"LISTEN {channel}")
         self._connection = made
         return made.fileno()
 
@@ -59,4 +63,9 @@ class Listener:
             self._connection.close()
             self._connection = None
             return None
-        return Notices(queue=QUEUE_CHANNEL in channels, cancels=CANCEL_CHANNEL in channels)
+        return Notices(
+            queue=QUEUE_CHANNEL in channels,
+            cancels=CANCEL_CHANNEL in channels,
+            due=due.CHANNEL in channels,
+            standing=runners.CHANNEL in channels,
+        )

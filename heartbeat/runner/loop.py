@@ -8,6 +8,9 @@ runner at any point loses nothing: what it knew is in the database and in the ru
 2. On a notice or once a second: claim what fits, hand each run to a thread that starts it.
 3. When a shim exits: hand the run to a thread that ends it. If the database is away, try again until it is back.
 4. On the side: renew the lease, pass on cancels, keep progress, do the work that is due.
+
+A runner that is drained claims nothing more and ends with its last run. One that was given up while it was frozen
+or cut off registers anew, and ends the programs of runs that were taken from it.
 """
 
 from __future__ import annotations
@@ -29,10 +32,11 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
-from heartbeat import claims, duties, lifecycle
+from heartbeat import claims, lifecycle, runners
 from heartbeat.choices import RunStatus
 from heartbeat.models import Run, Runner
 from heartbeat.runner import ending, lease, nursery, start, strays
+from heartbeat.runner.due import DueWork, first_line
 from heartbeat.runner.listening import Listener
 from heartbeat.runner.nursery import Nursery
 from heartbeat.runner.rundir import RunDir
@@ -44,7 +48,6 @@ log = logging.getLogger(__name__)
 THREADS = 4
 POLL_SECONDS = 1.0
 PROGRESS_SECONDS = 1.0
-DUTIES_SECONDS = 5.0
 ORPHAN_LOOK_SECONDS = 0.5
 
 
@@ -96,8 +99,9 @@ class Loop:
         self.orphans = Every(ORPHAN_LOOK_SECONDS)
         self.cancels = Every(POLL_SECONDS)
         self.renewal = Every(settings.RUNNER_LEASE_SECONDS / 3)
-        self.due_work = Every(DUTIES_SECONDS)
+        self.due_work = DueWork(self._nudge)
         self.lease_valid_until = 0.0
+        self.draining = False
         self.outage = False
         self.unstarted = False  # a claimed run could not be prepared while the database was away
 
@@ -110,18 +114,27 @@ class Loop:
             signal.signal(number, self._on_stop)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         log.info(
-            "runner %s: capacity %s, home %s", lease.name(), settings.RUNNER_CAPACITY, settings.PAPERCLIP_HOME
+            "runner %s: capacity %s, home %s",
+            runners.own_name(),
+            settings.RUNNER_CAPACITY,
+            settings.PAPERCLIP_HOME,
         )
         while not self.stopping:
             self._guarded(self._pass)
             self._wait()
         self.pool.shutdown(wait=True)
+        self.due_work.stop()
         if self.nursery is not None:
             self.nursery.close()
         if self.runner is not None:
             runner = self.runner
             self._guarded(lambda: lease.retire(runner, now=clock.now()))
-        log.info("runner stopped; %s runs go on by themselves", len(self.live))
+        if self.draining and not self.live:
+            log.info(
+                "runner drained; `manage.py runner --take-work`, or the board's Runners page, lets it work again"
+            )
+        else:
+            log.info("runner stopped; %s runs go on by themselves", len(self.live))
         os.close(lock)
 
     def _on_stop(self, number: int, frame: Any) -> None:
@@ -133,7 +146,7 @@ class Loop:
             step()
         except DatabaseError as error:
             if not self.outage:
-                log.error("database: %s; live runs go on, trying again every second", _first_line(error))
+                log.error("database: %s; live runs go on, trying again every second", first_line(error))
             self.outage = True
             close_old_connections()
             connection.close()
@@ -147,30 +160,42 @@ class Loop:
     def _pass(self) -> None:
         at = time.monotonic()
         self._end_exited(at)
+        self._hold_lease(at)
+        self._listen()
+        if self.cancels.is_due(at):
+            self._pass_on_cancels()
+        if self.claim.is_due(at):
+            self._look_for_work(at)
+        if self.progress.is_due(at):
+            self._keep_progress()
+        if at >= self.due_work.look_at:
+            self.due_work.look(at)
+
+    def _hold_lease(self, at: float) -> None:
+        if self.runner is not None and self.renewal.is_due(at):
+            if lease.renew(self.runner, now=clock.shared_now()):
+                self.lease_valid_until = at + settings.RUNNER_LEASE_SECONDS
+            else:
+                log.warning("runner %s was given up while it was silent; it begins anew", self.runner.name)
+                self.runner = None
         if self.runner is None:
             self.runner = lease.register(now=clock.shared_now())
             self.lease_valid_until = at + settings.RUNNER_LEASE_SECONDS
             self._reattach(self.runner)
-        if self.unstarted:
+        elif self.unstarted:
             self.unstarted = False
             self._reattach(self.runner)
-        if self.renewal.is_due(at):
-            lease.renew(self.runner, now=clock.shared_now())
-            self.lease_valid_until = at + settings.RUNNER_LEASE_SECONDS
-        self._listen()
-        if self.cancels.is_due(at):
-            self._pass_on_cancels()
-        if self.claim.is_due(at) and at < self.lease_valid_until:
-            self._claim()
-        if self.progress.is_due(at):
-            self._keep_progress()
-        if self.due_work.is_due(at):
-            self.pool.submit(self._do_due_work)
 
     def _wait(self) -> None:
         """Sleep until something happens or the next duty is due."""
         at = time.monotonic()
-        next_due = min(self.claim.due_at, self.cancels.due_at, self.progress.due_at, self.renewal.due_at)
+        next_due = min(
+            self.claim.due_at,
+            self.cancels.due_at,
+            self.progress.due_at,
+            self.renewal.due_at,
+            self.due_work.look_at,
+        )
         if any(item.pidfd is None for item in self.live.values()):
             next_due = min(next_due, self.orphans.due_at)
         pause = POLL_SECONDS if self.outage else min(max(next_due - at, 0.0), POLL_SECONDS)
@@ -211,8 +236,28 @@ class Loop:
             self.claim.due_at = 0.0
         if notices.cancels:
             self.cancels.due_at = 0.0
+        if notices.standing:
+            self.claim.due_at = 0.0
+        if notices.due:
+            self.due_work.look_now()
 
     # --- Claim and start ---------------------------------------------------------------------------------
+
+    def _look_for_work(self, at: float) -> None:
+        """Claim, if this runner may: it holds its lease, and nobody drains it."""
+        assert self.runner is not None
+        was_draining, self.draining = self.draining, lease.is_drained(self.runner)
+        if self.draining:
+            if not was_draining:
+                log.info(
+                    "runner %s drains: it takes no work; %s runs go on", self.runner.name, len(self.live)
+                )
+            if not self.live and not self.starting and not self.unstarted:
+                self.stopping = True
+        elif was_draining:
+            log.info("runner %s takes work again", self.runner.name)
+        if not self.draining and at < self.lease_valid_until:
+            self._claim()
 
     def _claim(self) -> None:
         assert self.runner is not None
@@ -231,7 +276,7 @@ class Loop:
         try:
             started = start.start(run, self.nursery)
         except DatabaseError as error:
-            log.error("run %s: could not be prepared: %s; trying again", run.pk, _first_line(error))
+            log.error("run %s: could not be prepared: %s; trying again", run.pk, first_line(error))
             connection.close()
             started = None
             self.unstarted = True
@@ -291,7 +336,7 @@ class Loop:
             log.error(
                 "run %s: has ended but cannot be written: %s; trying again",
                 started.run_id,
-                _first_line(error),
+                first_line(error),
             )
             connection.close()
             item.retry_at = time.monotonic() + POLL_SECONDS
@@ -377,16 +422,6 @@ class Loop:
         self.orphans.due_at = 0.0
         strays.end(Path(settings.RUNS_ROOT), known={str(run_id) for run_id in (*self.live, *self.starting)})
 
-    def _do_due_work(self) -> None:
-        """In a thread: what time drives, so that it happens within seconds also between the scheduler's looks."""
-        try:
-            duties.tick()
-        except DatabaseError as error:
-            log.error("due work: %s", _first_line(error))
-            connection.close()
-        except Exception:
-            log.exception("due work failed; it is tried again")
-
 
 def _pidfd(started: Started) -> int | None:
     """Return a descriptor that becomes readable when the shim ends; None where the platform has none."""
@@ -396,7 +431,3 @@ def _pidfd(started: Started) -> int | None:
         return os.pidfd_open(started.shim.pid)
     except ProcessLookupError:
         return None
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

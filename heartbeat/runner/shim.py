@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     import socket
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from hashlib import sha256
     from typing import Any, NoReturn
 else:
@@ -195,6 +195,64 @@ def character_end(data: bytearray, end: int) -> int:
     return end
 
 
+# -- secrets ----------------------------------------------------------------------------------------
+
+
+class Secrets:
+    """What the log must not show: values as they are, as JSON writes them, and the lines of those that have several.
+
+    Short ones are left, for they would eat ordinary words.
+    """
+
+    def __init__(self, values: "Iterable[str]" = ()) -> None:
+        forms: set[str] = set()
+        for value in values:
+            forms.update((value, quote(value)[1:-1], *(line.strip() for line in value.splitlines())))
+        # Longest first, so that a secret which contains another goes as a whole.
+        self.texts = sorted((form for form in forms if len(form) >= SECRET_MIN_LENGTH), key=len, reverse=True)
+        self.forms = [form.encode("utf-8", "replace") for form in self.texts]
+
+    def mask(self, text: str) -> str:
+        """Return the text with the marker in place of every secret."""
+        for secret in self.texts:
+            text = text.replace(secret, SECRET_MARKER)
+        return text
+
+    def cut(self, data: bytearray, cut: int) -> int:
+        """Return the largest cut at or before `cut` that does not fall inside a secret, complete or still growing.
+
+        0 means that more has to come first. A secret that begins the data is never cut, but let through.
+        """
+        if cut == 0:
+            return 0
+        moved = True
+        while moved:
+            moved = False
+            for form in self.forms:
+                start = self._find(form, data, cut)
+                if start is not None:
+                    cut, moved = start, start > 0
+        if cut:
+            return cut
+        return next((len(form) for form in self.forms if data.startswith(form)), 0)
+
+    def unfinished(self, data: bytearray) -> int:
+        """Return where a secret begins that the end of the data cut off; the length of the data where none is."""
+        end = len(data)
+        starts = (self._find(form, data, end) for form in self.forms)
+        start = min((start for start in starts if start is not None), default=end)
+        return start if end - start >= SECRET_MIN_LENGTH else end
+
+    def _find(self, form: bytes, data: bytearray, cut: int) -> "int | None":
+        """Return where `form` begins before the cut and goes on after it, as far as the data goes."""
+        start = data.find(form[:1], max(0, cut - len(form) + 1), cut)
+        while start != -1:
+            if form.startswith(data[start : start + len(form)]):
+                return start
+            start = data.find(form[:1], start + 1, cut)
+        return None
+
+
 # -- the log ----------------------------------------------------------------------------------------
 
 
@@ -206,8 +264,8 @@ class Log:
     by more than that tail and the few lines the shim says itself.
     """
 
-    def __init__(self, max_bytes: int, secrets: "Sequence[str]" = ()) -> None:
-        self.secrets = secrets
+    def __init__(self, max_bytes: int, secrets: "Secrets | None" = None) -> None:
+        self.secrets = secrets or Secrets()
         self.fd = os.open(LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         self.max_bytes = max_bytes
         self.size = 0
@@ -272,9 +330,7 @@ class Log:
 
     def _line(self, ts: str, stream: str, data: bytes) -> bytes:
         # PostgreSQL text cannot hold NUL, and excerpts of the log end up there.
-        chunk = data.decode("utf-8", "replace").replace("\0", "\ufffd")
-        for secret in self.secrets:
-            chunk = chunk.replace(secret, SECRET_MARKER)
+        chunk = self.secrets.mask(data.decode("utf-8", "replace").replace("\0", "\ufffd"))
         return f'{{"ts":"{ts}","stream":"{stream}","chunk":{quote(chunk)}}}\n'.encode()
 
     def _append(self, lines: bytes) -> bool:
@@ -291,12 +347,18 @@ class Log:
 
 
 class Stream:
-    """One output pipe of the agent: counts all of it, hands it on in chunks that end at line ends."""
+    """One output pipe of the agent: counts all of it, hands it on in chunks that end at line ends.
 
-    def __init__(self, name: str, fd: int, deliver: "Callable[[str, bytes], None]") -> None:
+    No chunk ends inside a secret: the log could not know one half by itself.
+    """
+
+    def __init__(
+        self, name: str, fd: int, deliver: "Callable[[str, bytes], None]", secrets: "Secrets | None" = None
+    ) -> None:
         self.name = name
         self.fd = fd
         self.deliver = deliver
+        self.secrets = secrets or Secrets()
         self.bytes = 0
         self.newlines = 0
         self.ends_open = False
@@ -319,7 +381,8 @@ class Stream:
         self.pending += data
         while len(self.pending) > CHUNK_BYTES:
             cut = self.pending.rfind(b"\n", 0, CHUNK_BYTES) + 1
-            self._deliver(cut or character_end(self.pending, CHUNK_BYTES))
+            if not self._deliver(cut or character_end(self.pending, CHUNK_BYTES)):
+                break
             self.pending_since = now
         self._deliver(self.pending.rfind(b"\n") + 1)
         # A prompt without a newline shows soon; a line that is still growing is not cut needlessly.
@@ -334,12 +397,20 @@ class Stream:
     def finish(self) -> None:
         """Deliver whatever is left; nothing more will come."""
         self.flush_at = None
-        self._deliver(len(self.pending))
+        unfinished = self.secrets.unfinished(self.pending)
+        if unfinished < len(self.pending):
+            self.pending[unfinished:] = SECRET_MARKER.encode()
+        if self.pending:
+            self.deliver(self.name, bytes(self.pending))
+            self.pending.clear()
 
-    def _deliver(self, cut: int) -> None:
+    def _deliver(self, cut: int) -> bool:
+        """Deliver about so much; False when nothing can be delivered yet."""
+        cut = self.secrets.cut(self.pending, cut)
         if cut:
             self.deliver(self.name, bytes(self.pending[:cut]))
             del self.pending[:cut]
+        return cut > 0
 
 
 # -- starting the agent -----------------------------------------------------------------------------
@@ -370,13 +441,9 @@ def read_spec() -> "dict[str, Any]":
     return spec
 
 
-def secret_values(spec: "Mapping[str, Any]", env: "Mapping[str, str]") -> "list[str]":
-    """Return what the log must not show: the values of the variables the spec names, longest first.
-
-    Short values are left, for they would eat ordinary words.
-    """
-    values = {env[name] for name in spec.get("maskEnv", ()) if len(env.get(name, "")) >= SECRET_MIN_LENGTH}
-    return sorted(values, key=len, reverse=True)
+def secrets_of(spec: "Mapping[str, Any]", env: "Mapping[str, str]") -> Secrets:
+    """Return what the log must not show: the values of the variables the spec names."""
+    return Secrets(env[name] for name in spec.get("maskEnv", ()) if name in env)
 
 
 def unusable(name: str, why: str) -> StartError:
@@ -602,7 +669,7 @@ class Shim:
         self._listen(wake, select.POLLIN, lambda: self._on_signals(wake))
         self.grace_seconds = max(1.0, spec["graceSec"])
         try:
-            self.log = Log(spec["maxLogBytes"], secret_values(spec, env))
+            self.log = Log(spec["maxLogBytes"], secrets_of(spec, env))
             write_atomically(PID_FILE, {"pid": os.getpid(), "startedAt": now_text(), "bootId": boot_id()})
         except OSError as error:
             reason = reason_of(error)
@@ -631,8 +698,9 @@ class Shim:
                 os.close(fd)
         self.started_at = now_text()
         self._record_start()
+        assert self.log is not None
         for name, fd in (("stdout", out), ("stderr", err)):
-            self._follow(Stream(name, fd, self._on_output))
+            self._follow(Stream(name, fd, self._on_output, self.log.secrets))
         if self.stdin_fd is not None:
             os.set_blocking(self.stdin_fd, False)
             self._listen(self.stdin_fd, select.POLLOUT, self._on_stdin_room)

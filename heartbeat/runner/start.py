@@ -49,7 +49,7 @@ def start(run: Run, nursery: Nursery | None) -> Started | None:
         adapter = registry.get(run.agent.adapter_type)
         assignment, warnings = preparation.assignment(run, now=now)
         program = adapter.spec(assignment)
-        directory = _directory(run, program, preparation.secret_names(assignment), warnings)
+        directory = _directory(run, program, preparation.secret_names(assignment, run.issue), warnings)
         if nursery is None:
             return Started(run.pk, run.claim_token, directory, shim=rundir.start_shim(directory))
         return Started(

@@ -128,7 +128,9 @@ def test_schedules_are_registered_once(cast):
     Schedule.objects.create(name="a double", func="heartbeat.tasks.tick", schedule_type="I")
     schedules.register()
     schedules.register()
-    assert Schedule.objects.filter(func="heartbeat.tasks.tick").count() == 1
+    first, second = Schedule.objects.filter(func="heartbeat.tasks.tick").order_by("next_run")
+    assert second.next_run - first.next_run == timedelta(seconds=30), "one of them is due at every look"
+    assert {first.minutes, second.minutes} == {1}
 
 
 @pytest.mark.django_db(transaction=True)

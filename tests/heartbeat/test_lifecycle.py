@@ -3,9 +3,12 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from heartbeat import lifecycle
+from heartbeat import lifecycle, words
 from heartbeat.adapters.base import Result, Usage
+from heartbeat.choices import Mechanism
 from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, RunEvent, RuntimeState, TaskSession, WakeupRequest
 from paperclip.companies import actors
@@ -17,6 +20,10 @@ from tests.heartbeat.test_wakeups import comment_wake, wake
 
 pytestmark = pytest.mark.django_db
 OK = Remains(exit_code=0)
+# Statements in the transaction that ends a run, its savepoints included; what the issue adds is its evidence, its
+# summary, the comment and the decision.
+QUERIES_FREE = 18
+QUERIES_WITH_ISSUE = 29
 
 
 def finish(run, *, result=None, remains=OK, token=None):
@@ -106,16 +113,19 @@ def test_finish_commits_everything_that_follows(cast, issue, run):  # H-100
         session_display_id="s-1",
         summary="All done",
     )
+    type(issue).objects.filter(pk=issue.pk).update(status="done")
     finish(run, result=result, remains=Remains(exit_code=0, log_bytes=120, stdout_excerpt="hi"))
 
     run.refresh_from_db()
     issue.refresh_from_db()
     cast.engineer.refresh_from_db()
     assert (run.status, run.exit_code, run.log_bytes, run.stdout_excerpt) == ("succeeded", 0, 120, "hi")
-    assert run.followup_reason == "The run succeeded"
+    assert (run.followup_mechanism, run.liveness_state) == ("none", "completed")
     assert run.result_json["stopReason"] == "completed"
     assert WakeupRequest.objects.get().status == "completed"
-    assert (issue.execution_run_id, issue.checkout_run_id, issue.status) == (None, run.pk, "in_progress")
+    assert (issue.execution_run_id, issue.checkout_run_id) == (None, run.pk)
+    assert run.issue_comment_status == "satisfied"
+    assert issue.comments.get().body == "All done"
     assert cast.engineer.status == "idle"
     assert cast.engineer.last_heartbeat_at is not None
     assert CostEvent.objects.get().cost_cents == 42
@@ -190,8 +200,9 @@ def test_a_waiting_comment_on_work_closed_meanwhile(cast, issue, run, speaker, r
 def test_a_waiting_wake_of_a_paused_agent_is_closed_with_its_reason(cast, issue, run):  # H-60
     comment_wake(cast.peer, issue, factories.comment(issue), reason="issue_comment_mentioned")
     type(cast.peer).objects.filter(pk=cast.peer.pk).update(status="paused")
+    type(issue).objects.filter(pk=issue.pk).update(status="in_review")
 
-    finish(run)
+    finish(run, result=Result(summary="To be judged"))
 
     waiting = WakeupRequest.objects.get(agent=cast.peer)
     assert (waiting.status, bool(waiting.error)) == ("failed", True)
@@ -221,15 +232,31 @@ def test_a_lost_program_is_started_once_more_with_everything(cast, issue, run): 
     assert (issue.execution_run_id, issue.checkout_run_id) == (retry.pk, run.pk)
 
 
-def test_a_second_loss_is_not_tried_again(cast, issue, run):
+def test_a_second_loss_is_no_matter_of_the_program_any_more(cast, issue, run):
     lose(run)
     (retry,) = claim()
     lose(retry)
 
     retry.refresh_from_db()
-    assert (retry.status, retry.followup_mechanism) == ("failed", "none")
-    assert "again" in retry.followup_reason
-    assert Run.objects.count() == 2
+    assert (retry.status, retry.followup_mechanism) == ("failed", "recovery")
+    following = Run.objects.get(retry_of_run=retry)
+    assert following.process_loss_retry_count == 1, "counters travel along"
+
+
+@pytest.mark.parametrize("with_issue", [pytest.param(False, id="free"), pytest.param(True, id="of an issue")])
+def test_what_the_end_of_an_ordinary_run_costs(cast, with_issue):
+    issue = factories.issue(cast.company, assignee_agent=cast.engineer) if with_issue else None
+    actor = actors.for_user(cast.owner)
+    for _ in range(2):
+        wake(cast.engineer, issue=issue, source="on_demand", reason="manual", actor=actor)
+        (run,) = claim()
+        if issue is not None:
+            type(issue).objects.filter(pk=issue.pk).update(status="in_review")
+        with CaptureQueriesContext(connection) as asked:
+            finish(run, result=Result(summary="Looked at it"))
+    assert len(asked) <= (QUERIES_WITH_ISSUE if with_issue else QUERIES_FREE)
+    evidence = [query for query in asked.captured_queries if "issue_comments" in query["sql"]]
+    assert bool(evidence) is with_issue
 
 
 def test_a_lost_run_is_lost_once(run):
@@ -278,6 +305,31 @@ def test_a_cancelled_run_that_is_lost_is_not_tried_again(run):
 def test_cancelling_an_ended_run_changes_nothing(run):  # H-155
     finish(run)
     assert cancel(run).status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "said", [pytest.param("a\x00b", id="NUL"), pytest.param("a\ud800b", id="half a character")]
+)
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(lambda said: Result(summary=said), id="summary"),
+        pytest.param(lambda said: Result(result_json={said: {"deep": [said]}}), id="result"),
+        pytest.param(lambda said: Result(error_message=said, error_code=said), id="error"),
+        pytest.param(lambda said: Result(session_display_id=said * 99, error_code=said * 99), id="too long"),
+        pytest.param(lambda said: Result(session_params={"s": said}, session_display_id=said), id="session"),
+    ],
+)
+def test_whatever_a_program_writes_its_run_ends(run, result, said):
+    assert finish(run, result=result(said)) is not None
+    run.refresh_from_db()
+    assert run.status in ("succeeded", "failed")
+
+
+@pytest.mark.parametrize("mechanism", [each for each in Mechanism if each != Mechanism.NONE])
+def test_the_board_has_a_word_for_everything_that_follows(mechanism):
+    ended = Run(status="succeeded", followup_mechanism=mechanism, followup_reason="It was so")
+    assert words.followup(ended).endswith(": it was so")
 
 
 def test_errors_lose_their_secrets(run):

@@ -88,7 +88,7 @@ def test_a_skip_says_which_check_was_in_the_way(cast):  # H-163, HW-23
 
 
 def test_a_deferral_names_who_executes(cast):  # H-163
-    issue = factories.issue(cast.company, assignee_agent=cast.engineer)
+    issue = factories.issue(cast.company, assignee_agent=cast.peer)
     run = factories.run(cast.engineer, issue=issue)
 
     body = cast.as_owner.post(path(cast.peer), {"payload": {"issueId": str(issue.pk)}}).json()

@@ -156,6 +156,21 @@ def test_what_a_program_prints_of_its_secrets_is_masked(product):
     assert not (product.home / "runs" / str(run.pk) / "env.json").exists()
 
 
+def test_what_a_project_binds_is_masked_too_in_log_and_excerpts(product):
+    company = factories.company()
+    project = factories.project(company, env={"DEPLOY_KEY": {"type": "plain", "value": "tulip-bulb-1637"}})
+    code = "import os, sys\nk = os.environ['DEPLOY_KEY']\nprint(k[:4], end='', flush=True)\nprint(k[4:])\nsys.exit(k)"
+    who = agent(company, code)
+    issue = factories.issue(company, assignee_agent=who, project=project)
+    run = wake(who, issue=issue).run
+    product.start("runner")
+
+    run = ended(run)
+    assert run.stdout_excerpt == "***REDACTED***\n"
+    assert "tulip" not in f"{run.error} {run.stderr_excerpt} {run.result_json}"
+    assert b"tulip" not in (product.home / "runs" / str(run.pk) / "log.ndjson").read_bytes()
+
+
 def test_cancel_and_pause_stop_the_whole_group(product, tmp_path):
     company = factories.company()
     parent = (

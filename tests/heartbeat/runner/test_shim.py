@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from heartbeat.runner import rundir, shim
 
@@ -619,3 +621,79 @@ def test_notes_open_the_log(runs):
     runs.finish(directory)
     first = runs.entries(directory)[0]
     assert (first["stream"], first["chunk"]) == ("system", "[paperclip] Folder /x does not exist\n")
+
+
+SECRET = "tulip-bulb-1637"
+MASKED = "***REDACTED***"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        pytest.param(
+            "out('a ' + S[:7]); time.sleep(0.6); out(S[7:] + ' b\\n')", f"a {MASKED} b\n", id="two writes"
+        ),
+        pytest.param(
+            "for c in 'x' + S + 'y': out(c); time.sleep(0.3 if c == '-' else 0)",
+            f"x{MASKED}y",
+            id="by character",
+        ),
+        pytest.param(
+            "out('x' * 8185 + S + 'y' * 9000 + '\\n')",
+            "x" * 8185 + MASKED + "y" * 9000 + "\n",
+            id="long line",
+        ),
+        pytest.param("out('x' * 8000 + (S + ' ') * 3000)", None, id="many in one line"),
+        pytest.param("out('end ' + S[:12])", f"end {MASKED}", id="cut off by the end"),
+        pytest.param("out('end ' + S[:5])", "end tulip", id="too short to be one"),
+        pytest.param("out('tulip-bulb tulips\\n')", "tulip-bulb tulips\n", id="only begins like one"),
+        pytest.param("import json; out(json.dumps({'k': Q}) + '\\n')", None, id="as JSON writes it"),
+        pytest.param("out('key:\\n' + M + '\\n')", None, id="several lines"),
+        pytest.param("out(M.splitlines()[1] + '\\n')", f"{MASKED}\n", id="one line of several"),
+    ],
+)
+def test_no_secret_slips_through_between_two_chunks(runs, code, expected):
+    quoted, lines = 'ab"cd\\efgh', "-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----"
+    preamble = (
+        "import os, sys, time\nS, Q, M = (os.environ[n] for n in 'SQM')\n"
+        "def out(text): os.write(1, text.encode())\n"
+    )
+    env = {"PATH": os.environ["PATH"], "S": SECRET, "Q": quoted, "M": lines}
+    directory = runs.python(preamble + code, env=env, mask_env=("S", "Q", "M"))
+    runs.finish(directory)
+    text = runs.text(directory)
+    for secret in (SECRET, "cd\\\\efgh", "MIIEvQIBADANBg", "lip-bulb-1637"):
+        assert secret not in text
+    if expected is not None:
+        assert text == expected
+    assert directory.tail_excerpt("stdout") == text[-32 * 1024 :]
+    assert MASKED in text or expected is not None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_wherever_a_read_ends_no_secret_is_seen(data):
+    """Any text with secrets in it, read in any pieces, flushed at any time, says the same as when read at once."""
+    letters = st.text("ab\n", max_size=12)
+    secrets = data.draw(st.lists(st.text("ab", min_size=8, max_size=12), min_size=1, max_size=3))
+    parts = data.draw(st.lists(st.one_of(letters, st.sampled_from(secrets)), max_size=8))
+    whole = "".join(parts).encode()
+    known = shim.Secrets(secrets)
+    said: list[str] = []
+    stream = shim.Stream("stdout", -1, lambda _, chunk: said.append(known.mask(chunk.decode())), known)
+    rest = whole
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        stream.feed(rest[:size], 0.0)
+        rest = rest[size:]
+        if data.draw(st.booleans()):
+            stream.flush()
+    stream.finish()
+    text = "".join(said)
+    for secret in secrets:
+        assert secret not in text
+    assert stream.bytes == len(whole)
+    if not any(secret in whole.decode() for secret in secrets) and known.unfinished(bytearray(whole)) == len(
+        whole
+    ):
+        assert text == whole.decode()
