@@ -8,10 +8,12 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from django.db import connections
+
 from bench.measures import Measure
 from bench.product import Product
 
-IDLE_SECONDS = 20
+IDLE_SECONDS = 40
 _PART = re.compile(r"^(paperclip \w+|gunicorn|qcluster|postgres)")
 _OTHERS = "the rest"
 
@@ -19,8 +21,10 @@ _OTHERS = "the rest"
 def idle(product: Product, *, when: str) -> Measure:
     """Return the memory of all processes, the database's included, after a time without requests and runs.
 
-    Proportional set size: a page that several processes share is counted once, in equal parts.
+    Proportional set size: a page that several processes share is counted once, in equal parts. The database session of
+    the benchmark itself is closed before, because it is none of the product's.
     """
+    connections.close_all()
     time.sleep(IDLE_SECONDS)
     sizes: dict[str, float] = defaultdict(float)
     for pid, command in product.processes().items():
