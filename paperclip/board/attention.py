@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,12 +11,12 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from heartbeat import words
+from heartbeat import findings, providers, words
 from heartbeat.choices import Mechanism, RunStatus
+from heartbeat.findings import Finding
 from heartbeat.models import Run
-from issues.choices import CLOSED, IssueStatus
-from issues.models import Issue, Relation
-from paperclip.board import reasons
+from issues.choices import CLOSED, FlowStatus, InteractionKind, InteractionStatus, IssueStatus
+from issues.models import Interaction, Issue
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent
 from paperclip.core import doctor
@@ -25,8 +26,13 @@ from paperclip.governance.models import Approval
 
 LOOK_BACK = timedelta(days=14)
 _OF_EACH_KIND = 20
+_NAMED = 3
 _HOUSE = ("home", "runner")
-_LOOKED_AT = 100
+_PUT = {
+    InteractionKind.SUGGEST_TASKS: "suggests tasks",
+    InteractionKind.ASK_USER_QUESTIONS: "has questions",
+    InteractionKind.REQUEST_CONFIRMATION: "asks for a yes or no",
+}
 _FAILURES_LOOKED_AT = 500
 
 
@@ -51,9 +57,12 @@ def items(company_id: UUID, *, now: datetime) -> list[Item]:
     found = [
         *_of_the_house(now=now),
         *_approvals(company_id),
+        *_questions(company_id),
+        *_judgements(company_id),
         *failed,
         *_stuck_issues(company_id, now=now),
         *_agents_in_error(company_id, shown_agents),
+        *_shut_accounts(company_id),
     ]
     return sorted(found, key=lambda item: item.at, reverse=True)
 
@@ -91,6 +100,52 @@ def _approvals(company_id: UUID) -> Iterator[Item]:
         )
 
 
+def _questions(company_id: UUID) -> Iterator[Item]:
+    """What was put to a person in the thread of an open issue."""
+    rows = Interaction.objects.filter(
+        company_id=company_id, status=InteractionStatus.PENDING, issue__hidden_at__isnull=True
+    ).exclude(issue__status__in=CLOSED)
+    rows = rows.select_related("issue", "created_by_agent").only(
+        "id", "kind", "title", "payload", "created_at", "issue__identifier", "created_by_agent__name"
+    )
+    for row in rows.order_by("-created_at")[:_OF_EACH_KIND]:
+        about = row.title or row.payload.get("prompt") or ""
+        yield Item(
+            key=f"interaction-{row.pk}",
+            icon="help",
+            group="waiting",
+            who=row.created_by_agent.name if row.created_by_agent else "",
+            text=f"{_PUT[InteractionKind(row.kind)]} on {row.issue.identifier}"
+            + (f": {about}" if about else ""),
+            url=f"{reverse('admin:issues_issue_change', args=[row.issue_id])}#interaction-{row.pk}",
+            at=row.created_at,
+            act="Answer",
+        )
+
+
+def _judgements(company_id: UUID) -> Iterator[Item]:
+    """Work whose policy asks a person to review or approve it."""
+    rows = Issue.objects.filter(
+        company_id=company_id,
+        status=IssueStatus.IN_REVIEW,
+        assignee_user__isnull=False,
+        execution_state__status=FlowStatus.PENDING,
+        hidden_at__isnull=True,
+    ).select_related("assignee_user")
+    for issue in rows.defer("description").order_by("-last_activity_at")[:_OF_EACH_KIND]:
+        assert issue.assignee_user is not None
+        yield Item(
+            key=f"judgement-{issue.pk}",
+            icon="visibility",
+            group="waiting",
+            who=issue.identifier,
+            text=f"waits for {issue.assignee_user.display_name} to judge it: {issue.title}",
+            url=f"{reverse('admin:issues_issue_change', args=[issue.pk])}#stages",
+            at=issue.last_activity_at,
+            act="Judge",
+        )
+
+
 def _failed_runs(company_id: UUID, *, now: datetime) -> Iterator[Item]:
     """Failures that nothing follows: the last word of their issue, or of their agent when they had none."""
     later = Run.objects.filter(created_at__gt=OuterRef("created_at"))
@@ -125,34 +180,40 @@ def _failed_runs(company_id: UUID, *, now: datetime) -> Iterator[Item]:
 
 
 def _stuck_issues(company_id: UUID, *, now: datetime) -> Iterator[Item]:
-    # Work that is not marked blocked stands as still when what it waits for was cancelled (field note 18).
-    waits_in_vain = Relation.objects.filter(
-        related_issue=OuterRef("pk"), type="blocks", issue__status=IssueStatus.CANCELLED
-    )
-    rows = Issue.objects.filter(
-        Q(status=IssueStatus.BLOCKED)
-        | Q(status__in=(IssueStatus.TODO, IssueStatus.IN_PROGRESS)) & Exists(waits_in_vain),
-        company_id=company_id,
-        hidden_at__isnull=True,
-    )
-    rows = rows.select_related("assignee_agent", "assignee_user").only(
-        "id", "identifier", "title", "status", "last_activity_at", "assignee_agent__name",
-        "assignee_agent__status", "assignee_user__username", "assignee_user__first_name",
-        "assignee_user__last_name",
-    )  # fmt: skip
-    blocked = list(rows.order_by("-last_activity_at")[:_LOOKED_AT])
-    found = reasons.of(blocked, now=now)
-    stuck = [issue for issue in blocked if found[issue.pk].needs_person]
-    for issue in stuck[:_OF_EACH_KIND]:
+    """One line for each cause: the issue to mend, and what else stands still because of it."""
+    by_cause: dict[UUID, list[Finding]] = defaultdict(list)
+    for finding in findings.of_company(company_id, now=now):
+        by_cause[finding.leaf_id].append(finding)
+    for cause, found in list(by_cause.items())[:_OF_EACH_KIND]:
+        told = next((finding for finding in found if finding.issue.pk == cause), found[0])
+        issue = told.issue
+        held_up = [finding.issue.identifier for finding in found if finding is not told]
+        more = f" and {len(held_up) - _NAMED} more" if len(held_up) > _NAMED else ""
+        rest = f" · holds up {', '.join(held_up[:_NAMED])}{more}" if held_up else ""
         yield Item(
             key=f"issue-{issue.pk}",
             icon="block",
             group="wrong",
             who=issue.identifier,
-            text=f"{found[issue.pk].text} · {issue.title}",
+            text=f"{told.movement.sentence} · {issue.title}{rest}",
             url=reverse("admin:issues_issue_change", args=[issue.pk]),
-            at=issue.last_activity_at,
+            at=max(finding.issue.last_activity_at for finding in found),
             act="Unblock",
+        )
+
+
+def _shut_accounts(company_id: UUID) -> Iterator[Item]:
+    for gate in providers.not_open(company_id)[:_OF_EACH_KIND]:
+        until = f" until {gate.not_before:%H:%M} UTC" if gate.not_before else ""
+        yield Item(
+            key=f"account-{gate.pk}",
+            icon="hourglass_top",
+            group="waiting",
+            who=gate.label,
+            text=f"takes no calls{until}: {gate.reason or 'its provider asked to slow down'}",
+            url=reverse("admin:heartbeat_run_changelist") + "?outcome=live",
+            at=gate.closed_at or gate.updated_at,
+            act="Look",
         )
 
 

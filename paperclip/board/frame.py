@@ -57,6 +57,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     waiting = _open_approvals(scope.company.pk)
     badge = {"badge": waiting, "badge_variant": "warning"} if waiting else {}
     settings = [_item("Companies", "domain", "companies_company_changelist")]
+    if scope.may_write:
+        settings.append(_item("Notifications", "notifications", "governance_notificationtarget_changelist"))
+    settings.append(_item("Failure rules", "rule", "heartbeat_failurerule_changelist"))
     if scope.is_instance_admin:
         settings.append(_item("Runners", "dns", "heartbeat_runner_changelist"))
     return [

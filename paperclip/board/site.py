@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
-from paperclip.board import extensions, home, org, scoping, search, switching
+from paperclip.board import home, org, scoping, search, switching
 from paperclip.core.admin import BoardModelAdmin
 
 
@@ -18,10 +18,6 @@ class BoardSite(UnfoldAdminSite):
 
     index_title = "Home"
     enable_nav_sidebar = True
-
-    def __init__(self, name: str = "admin") -> None:
-        super().__init__(name)
-        extensions.register()
 
     def register(self, model_or_iterable: Any, admin_class: type[Any] | None = None, **options: Any) -> None:
         """Take the pages made for the board; those of other packages know no companies and no verbs."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from tests.board.scene import Scene
 
 LISTS = {
-    "home": ("/admin/", 25),
-    "issues": ("/admin/issues/issue/", 17),
+    "home": ("/admin/", 39),
+    "issues": ("/admin/issues/issue/", 27),
     "agents": ("/admin/companies/agent/", 10),
     "org": ("/admin/org/", 6),
     "projects": ("/admin/companies/project/", 9),
@@ -18,20 +18,24 @@ LISTS = {
     "activity": ("/admin/companies/activity/", 12),
     "approvals": ("/admin/governance/approval/", 7),
     "companies": ("/admin/companies/company/", 10),
-    "home, what needs you": ("/admin/home/attention/", 13),
+    "failure rules": ("/admin/heartbeat/failurerule/", 7),
+    "home, what needs you": ("/admin/home/attention/", 27),
     "home, live": ("/admin/home/live/", 5),
     "home, figures": ("/admin/home/figures/", 9),
     "home, activity": ("/admin/home/activity/", 9),
 }
-# For whoever runs the installation.
-OPERATOR_LISTS = {"runners": ("/admin/heartbeat/runner/", 8)}
+# For whoever runs the installation, or at least the company.
+OPERATOR_LISTS = {
+    "runners": ("/admin/heartbeat/runner/", 9),
+    "notifications": ("/admin/governance/notificationtarget/", 7),
+}
 
 
 def pages(scene: Scene) -> dict[str, tuple[str, int]]:
     """Return the pages of single rows."""
     return {
-        "issue": (f"/admin/issues/issue/{scene.issue.pk}/change/", 22),
-        "agent": (f"/admin/companies/agent/{scene.backend.pk}/change/", 19),
+        "issue": (f"/admin/issues/issue/{scene.issue.pk}/change/", 32),
+        "agent": (f"/admin/companies/agent/{scene.backend.pk}/change/", 22),
         "run": (f"/admin/heartbeat/run/{scene.running.pk}/change/", 11),
         "run that was retried": (f"/admin/heartbeat/run/{scene.retried.pk}/change/", 12),
         "run, head": (f"/admin/heartbeat/run/{scene.running.pk}/part/head/", 6),
@@ -50,6 +54,8 @@ def forms(scene: Scene) -> dict[str, tuple[str, int]]:
         "new agent": ("/admin/companies/agent/add/", 6),
         "new project": ("/admin/companies/project/add/", 7),
         "new goal": ("/admin/companies/goal/add/", 7),
+        "new notification": ("/admin/governance/notificationtarget/add/", 6),
+        "new failure rule": ("/admin/heartbeat/failurerule/add/", 6),
         "edit agent": (f"/admin/companies/agent/{scene.backend.pk}/edit/", 7),
         "edit project": (f"/admin/companies/project/{scene.project.pk}/edit/", 11),
         "edit goal": (f"/admin/companies/goal/{scene.goal.pk}/edit/", 8),
@@ -62,6 +68,15 @@ def deeds(scene: Scene) -> dict[str, str]:
     return {
         "issue, change": f"/admin/issues/issue/{scene.issue.pk}/do/update/",
         "issue, comment": f"/admin/issues/issue/{scene.issue.pk}/do/comment/",
+        "issue, delete a file": f"/admin/issues/issue/{scene.issue.pk}/do/detach/",
+        "issue, judge a result": f"/admin/issues/issue/{scene.issue.pk}/do/review/",
+        "issue, say yes": f"/admin/issues/issue/{scene.issue.pk}/do/accept/",
+        "issue, say no": f"/admin/issues/issue/{scene.issue.pk}/do/reject/",
+        "issue, answer": f"/admin/issues/issue/{scene.issue.pk}/do/answer/",
+        "issue, put away": f"/admin/issues/issue/{scene.issue.pk}/do/put-away/",
+        "issue, approve": f"/admin/issues/issue/{scene.issue.pk}/do/approve/",
+        "issue, request changes": f"/admin/issues/issue/{scene.issue.pk}/do/request-changes/",
+        "issue, check the monitor": f"/admin/issues/issue/{scene.issue.pk}/do/check-monitor/",
         "agent, pause": f"/admin/companies/agent/{scene.backend.pk}/do/pause/",
         "agent, resume": f"/admin/companies/agent/{scene.backend.pk}/do/resume/",
         "agent, approve": f"/admin/companies/agent/{scene.backend.pk}/do/approve/",
@@ -77,6 +92,8 @@ def deeds(scene: Scene) -> dict[str, str]:
         "company, pause": f"/admin/companies/company/{scene.company.pk}/do/pause/",
         "company, resume": f"/admin/companies/company/{scene.company.pk}/do/resume/",
         "company, archive": f"/admin/companies/company/{scene.company.pk}/do/archive/",
+        "company, drain": f"/admin/companies/company/{scene.company.pk}/do/drain/",
+        "company, undrain": f"/admin/companies/company/{scene.company.pk}/do/undrain/",
     }
 
 
@@ -85,12 +102,17 @@ PAGE_NAMES = (
     "approval", "company",
 )  # fmt: skip
 FORM_NAMES = (
-    "new issue", "new agent", "new project", "new goal", "edit agent", "edit project", "edit goal",
+    "new issue", "new agent", "new project", "new goal", "new notification", "new failure rule",
+    "edit agent", "edit project", "edit goal",
     "edit company",
 )  # fmt: skip
 DEED_NAMES = (
-    "issue, change", "issue, comment", "agent, pause", "agent, resume", "agent, approve", "agent, terminate",
+    "issue, change", "issue, comment", "issue, delete a file", "issue, judge a result",
+    "issue, say yes", "issue, say no", "issue, answer", "issue, put away", "issue, approve",
+    "issue, request changes", "issue, check the monitor",
+    "agent, pause", "agent, resume", "agent, approve", "agent, terminate",
     "agent, new key", "agent, revoke key", "agent, roll back", "agent, wake", "run, cancel",
     "approval, approve",
     "approval, reject", "approval, send back", "company, pause", "company, resume", "company, archive",
+    "company, drain", "company, undrain",
 )  # fmt: skip

@@ -43,6 +43,13 @@
     }
   }
 
+  function tellDue(root) {
+    for (const element of all(root, "time[data-due]")) {
+      const left = (Date.parse(element.dateTime) - Date.now()) / 1000;
+      say(element, left > 0 ? `in ${duration(left)}` : "due now");
+    }
+  }
+
   function nameTimes(root) {
     for (const element of all(root, "time[datetime]")) {
       element.title = new Date(element.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -53,6 +60,7 @@
     nameTimes(root);
     tellTimes(root);
     tellElapsed(root);
+    tellDue(root);
   }
 
   // --- Live parts: asked for while the page is seen, put in place only when they changed. ---
