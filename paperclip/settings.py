@@ -5,6 +5,7 @@ Each variable is described in README.md under "Settings". Nothing else in the pr
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ def _whole(name: str, default: int) -> int:
     return int(text) if text else default
 
 
+def _networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return a list of networks, such as `10.0.0.0/8,127.0.0.1`; a wrong one is named."""
+    try:
+        return [ipaddress.ip_network(text.strip()) for text in env.list(name, default=[]) if text.strip()]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
 # --- Where things live -----------------------------------------------------------------------------------
 PAPERCLIP_HOME = (
     Path(env.str("PAPERCLIP_HOME", default=str(Path.home() / ".paperclip-django"))).expanduser().absolute()
@@ -36,6 +45,9 @@ PAPERCLIP_HOME = (
 RUNS_ROOT = PAPERCLIP_HOME / "runs"
 AGENT_HOMES_ROOT = PAPERCLIP_HOME / "workspaces"
 PROJECTS_ROOT = PAPERCLIP_HOME / "projects"
+FILES_ROOT = (
+    Path(env.str("PAPERCLIP_FILES_DIR", default=str(PAPERCLIP_HOME / "files"))).expanduser().absolute()
+)
 
 # --- Web -------------------------------------------------------------------------------------------------
 PORT = _whole("PORT", 3100)
@@ -81,12 +93,51 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Runner ----------------------------------------------------------------------------------------------
 RUNNER_CAPACITY = _whole("PAPERCLIP_RUNNER_CAPACITY", 8)
 RUNNER_NAME = env.str("PAPERCLIP_RUNNER_NAME", default="")
-RUNNER_LEASE_SECONDS = _whole("PAPERCLIP_RUNNER_LEASE_SECONDS", 30)
+RUNNER_LEASE_SECONDS = _whole("PAPERCLIP_RUNNER_LEASE_SECONDS", 20)
+# So many runs in a row that nobody asked for and that brought nothing new are a loop, on an issue and without one.
+LOOP_RUNS = max(_whole("PAPERCLIP_LOOP_RUNS", 5), 2)
+LOOP_RUNS_WITHOUT_ISSUE = max(_whole("PAPERCLIP_LOOP_RUNS_WITHOUT_ISSUE", 20), 2)
 RUN_LOG_MAX_BYTES = _whole("PAPERCLIP_RUN_LOG_MAX_BYTES", 64 * 1024 * 1024)
+
+# --- Recovery --------------------------------------------------------------------------------------------
+# Issues made within an hour, per company, to get other work going again; what comes after is only blocked.
+RECOVERY_ISSUES_PER_HOUR = _whole("PAPERCLIP_RECOVERY_ISSUES_PER_HOUR", 20)
+# Whether blocked work that waits for something nobody moves gets an issue of its own, and how recent it must be.
+GRAPH_AUTO_RECOVERY = env.bool("PAPERCLIP_GRAPH_AUTO_RECOVERY", default=False)
+GRAPH_LOOKBACK_HOURS = min(max(_whole("PAPERCLIP_GRAPH_LOOKBACK_HOURS", 24), 1), 720)
+
+# --- Retention, in days; 0 keeps for ever ----------------------------------------------------------------
+RUN_LOG_DAYS = _whole("PAPERCLIP_RUN_LOG_DAYS", 30)
+RUN_HISTORY_DAYS = _whole("PAPERCLIP_RUN_HISTORY_DAYS", 90)
+SKIPPED_WAKEUP_DAYS = _whole("PAPERCLIP_SKIPPED_WAKEUP_DAYS", 14)
+ACTIVITY_DAYS = _whole("PAPERCLIP_ACTIVITY_DAYS", 90)
+RUN_RETENTION_DAYS = _whole("PAPERCLIP_RUN_RETENTION_DAYS", 0)
+
+# --- Telling people ---------------------------------------------------------------------------------------
+EMAIL_URL = env.str("EMAIL_URL", default="")
+DEFAULT_FROM_EMAIL = env.str("PAPERCLIP_EMAIL_FROM", default="Paperclip <paperclip@localhost>")
+_mail: dict[str, Any] = environ.Env.email_url_config(EMAIL_URL) if EMAIL_URL else {}
+EMAIL_BACKEND = _mail.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST = _mail.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
+EMAIL_FILE_PATH = _mail.get("EMAIL_FILE_PATH")
+EMAIL_TIMEOUT = 10
+# Private networks that may be called over HTTP: webhooks lead nowhere inside the house unless it is opened here.
+OUTBOUND_ALLOW = _networks("PAPERCLIP_OUTBOUND_ALLOW")
 
 # --- Limits ----------------------------------------------------------------------------------------------
 REQUEST_MAX_BYTES = 10 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
+ATTACHMENT_MAX_BYTES = _whole("PAPERCLIP_ATTACHMENT_MAX_BYTES", 10 * 1024 * 1024)
+# What company images may be; attachments of issues may be anything.
+ASSET_TYPES = env.list(
+    "PAPERCLIP_ALLOWED_ATTACHMENT_TYPES",
+    default=["image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/svg+xml"],
+)
 
 # --- Applications ----------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -190,6 +241,7 @@ SPECTACULAR_SETTINGS = {
 SIGN_IN_LINK_FACTORY = "paperclip.companies.signin.create_link"
 RUN_LOOKUP = "heartbeat.queries.run_identity"
 LAST_TICK_AGE = "heartbeat.queries.last_tick_age_seconds"
+RUNNER_RESTS = "heartbeat.runners.rests"
 
 # --- django-q2 -------------------------------------------------------------------------------------------
 # retry > timeout x (2 + queue_limit / workers): the retry clock starts when a task is fetched, not started.

@@ -82,13 +82,13 @@ class Product:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, part: str, **extra: str) -> subprocess.Popen[bytes]:
+    def start(self, part: str, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
         """Start `manage.py <part>`; its output goes to a file beside the home."""
         log = self.home.parent / f"{part}-{len(self.logs)}.log"
         self.logs.append(log)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), part],
+                [sys.executable, str(ROOT / "manage.py"), part, *arguments],
                 env={**self.environment, **extra},
                 cwd=ROOT,
                 stdout=output,
@@ -99,6 +99,18 @@ class Product:
         if part == "web":
             wait_for(self.answers, seconds=30, what="the web part to answer")
         return process
+
+    def manage(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `manage.py` to its end."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            env={**self.environment, **extra},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def answers(self) -> bool:
         try:

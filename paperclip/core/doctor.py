@@ -126,8 +126,10 @@ def look_at_home() -> Finding:
         (home / ".doctor").unlink()
     except OSError as error:
         return Finding("home", "fail", f"{home} cannot be written: {error.strerror}", choose)
-    free = shutil.disk_usage(home).free
-    text = f"{home}, {free / 1024**3:.1f} GiB free"
+    # The database may lie on a disk of its own.
+    folders = [each for each in (home, home / "postgres") if each.is_dir()]
+    free, folder = min((shutil.disk_usage(each).free, each) for each in folders)
+    text = f"{folder}, {free / 1024**3:.1f} GiB free"
     if free < TOO_FEW_BYTES:
         return Finding("home", "fail", text, "Free some space: the database and running agents stop without.")
     if free < FEW_BYTES:
@@ -155,6 +157,13 @@ def look_at_database() -> Finding:
             status = postgres.status(settings.PAPERCLIP_HOME)
         except postgres.PostgresError as error:
             return Finding("database", "fail", str(error))
+        if postgres.lacks_space(settings.PAPERCLIP_HOME):
+            return Finding(
+                "database",
+                "fail",
+                f"embedded server: its disk is full; {status.text}",
+                "Free some space there: everything goes on by itself.",
+            )
         if status.state != "running":
             return Finding("database", "warn", f"embedded server: {status.text}", "`manage.py up` starts it.")
     try:

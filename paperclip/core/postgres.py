@@ -55,6 +55,8 @@ STOP_SECONDS = 60
 CONNECT_SECONDS = 5
 POLL_SECONDS = 0.05
 LOG_KEEP_BYTES = 1_000_000
+# A segment of the write-ahead log. A server that cannot add one stops at once, and cannot recover either.
+SEGMENT_BYTES = 16 * 1024**2
 
 # For a small machine: about 30 MB when idle, with the connections of one host. Sessions log nothing, because
 # their errors and statements carry values, and secrets must not reach a log.
@@ -63,10 +65,11 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
     "port": str(PORT),
     "max_connections": "100",
-    "shared_buffers": "64MB",
+    "shared_buffers": "48MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "effective_cache_size": "512MB",
+    "random_page_cost": "1.1",
     "max_wal_size": "512MB",
     "min_wal_size": "64MB",
     "wal_level": "minimal",
@@ -183,6 +186,11 @@ def lives(home: Path) -> bool:
         return place.folder.exists() and _is_held(place)
 
 
+def lacks_space(home: Path) -> bool:
+    """Whether the disk of the server of `home` is too full for it to go on writing, or to start."""
+    return _lacks_space(_place(home))
+
+
 # --- Where things are --------------------------------------------------------------------------------------
 
 
@@ -257,6 +265,9 @@ def _bring_up(place: _Place, account: pwd.struct_passwd | None, *, durable: bool
 
 
 def _prepare(place: _Place, account: pwd.struct_passwd | None, *, durable: bool) -> None:
+    if _lacks_space(place):
+        # It would go through its whole recovery, to find out at the end.
+        raise PostgresError(_explain(place, os.strerror(errno.ENOSPC)))
     if account is not None:
         service_account.let_use(_binaries().parent, account)
     _remove_stale_pids(place)
@@ -380,6 +391,10 @@ def _run(
 # --- Looking -----------------------------------------------------------------------------------------------
 
 
+def _lacks_space(place: _Place) -> bool:
+    return place.folder.is_dir() and shutil.disk_usage(place.folder).free < SEGMENT_BYTES
+
+
 def _databases(place: _Place) -> frozenset[str] | None:
     """The names of the server's databases, or None when it does not answer (absent, starting, stopping)."""
     if not (place.data / "PG_VERSION").exists():
@@ -482,7 +497,7 @@ def _sayable(place: _Place) -> Iterator[None]:
 def _explain(place: _Place, said: str) -> str:
     """One sentence to act on, from the words of the system, of initdb, or of the server."""
     if os.strerror(errno.ENOSPC) in said or os.strerror(errno.EDQUOT) in said:
-        return f"The disk that holds {place.folder} is full: free some space there and start again."
+        return f"The disk that holds {place.folder} is full: free some space there."
     if os.strerror(errno.EROFS) in said:
         return f"{place.folder} is on a read-only disk: choose another PAPERCLIP_HOME."
     if os.strerror(errno.EACCES) in said or os.strerror(errno.EPERM) in said:

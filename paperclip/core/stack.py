@@ -69,7 +69,7 @@ def parts(*, demo: bool = False, scheduler: bool = True, runner: bool = True) ->
             )
         )
     if runner:
-        found.append(_part("runner", "runner"))
+        found.append(replace(_part("runner", "runner"), rests=_why_runner_rests))
     if demo:
         found.append(replace(_part("demo", "seed_demo"), once=True))
     return found
@@ -109,6 +109,11 @@ def _part(name: str, command: str) -> Part:
 def _tick_age() -> float | None:
     age: float | None = import_string(settings.LAST_TICK_AGE)()
     return age
+
+
+def _why_runner_rests() -> str | None:
+    reason: str | None = import_string(settings.RUNNER_RESTS)()
+    return reason
 
 
 def _database_is_dead() -> bool:

@@ -53,8 +53,10 @@ LINE_BYTES = 64 * 1024
 LAST_CHUNKS = 64
 COLOURS = ("36", "33", "32", "35", "34", "31")
 OWN_NAME = "up"
-# The exit code by which a look at a part tells that it is silent.
+REST_LOOK_SECONDS = 2.0
+# The exit codes by which a look at a part tells that it is silent, or rests.
 SILENT = 64
+RESTS = 65
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class Part:
     With `once` it is not started again. `silence` returns the age in seconds of its last sign of life, or
     None when it never gave one; it is called in another process and may raise. Past `silence_limit_seconds`
     the part is restarted; it is never held to be silent for longer than it has been running.
+
+    `rests` is asked when the part ended by itself with code 0, and from then on now and again, in another process: it
+    returns in words why the part is not to be started, or None when it is. When it raises, the part is started.
     """
 
     name: str
@@ -71,6 +76,7 @@ class Part:
     once: bool = False
     silence: Callable[[], float | None] | None = None
     silence_limit_seconds: float = math.inf
+    rests: Callable[[], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,13 @@ class Supervisor:
         stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._names = [OWN_NAME, *(part.name for part in parts)]
-        jobs: list[Part | Chore] = [*parts, *chores, *(_look_at(part) for part in parts if part.silence)]
+        self._resting: dict[str, float] = {}  # parts that may rest, with the seconds they lived
+        jobs: list[Part | Chore] = [
+            *parts,
+            *chores,
+            *(_look_at(part) for part in parts if part.silence),
+            *(self._ask(part) for part in parts if part.rests),
+        ]
         self._plans = {job.name: _Plan(job, due=0.0) for job in jobs}
         self._living: dict[str, _Process] = {}
         self._out = out
@@ -321,10 +333,13 @@ class Supervisor:
             self._hear_last_words(child)
             del self._living[child.job.name]
             child.process.close()
+            lived = time.monotonic() - child.started
             if isinstance(child.job, Chore):
                 self._end_chore(child, child.job, code)
+            elif code == 0 and child.job.rests and not self._stopping:
+                self._resting[child.job.name] = lived
+                self._plans[ASK + child.job.name].due = 0.0
             else:
-                lived = time.monotonic() - child.started
                 self._plan_next(child.job, f"ended ({describe_exit(code)})", lived=lived)
         if self._undertaker and self._undertaker.poll() is not None:
             self._dismiss_undertaker()
@@ -341,6 +356,8 @@ class Supervisor:
             plan.due = time.monotonic() + chore.every_seconds
         if code == SILENT:
             self._end_silent(chore.name)
+        if code != RESTS and chore.name.startswith(ASK):
+            self._wake(chore.name.removeprefix(ASK))
 
     def _plan_next(self, job: Part | Chore, what: str, *, lived: float) -> None:
         plan = self._plans[job.name]
@@ -364,6 +381,21 @@ class Supervisor:
         if time.monotonic() - child.started > limit:
             self.say(f"{part_name} has shown no work for over {limit:g} s; ending it")
             self._ask_to_end(child)
+
+    def _ask(self, part: Part) -> Chore:
+        return Chore(
+            ASK + part.name,
+            partial(_say_whether_it_rests, part),
+            REST_LOOK_SECONDS,
+            needed=lambda: part.name in self._resting,
+        )
+
+    def _wake(self, name: str) -> None:
+        """Start a part that rested, or that only seemed to when it ended."""
+        lived = self._resting.pop(name)
+        plan, asked = self._plans[name], self._plans[ASK + name]
+        asked.words = ""
+        self._plan_next(plan.job, "ended (exit code 0)", lived=lived)
 
     def _ask_to_end(self, child: _Process) -> None:
         child.kill_at = min(child.kill_at, time.monotonic() + self._stop_seconds)
@@ -458,6 +490,7 @@ class Supervisor:
 
 
 LOOK_AT = "look at "
+ASK = "ask after "
 
 
 def _look_at(part: Part) -> Chore:
@@ -469,6 +502,14 @@ def _look(part: Part) -> None:
     age = part.silence()
     if age is None or age > part.silence_limit_seconds:
         sys.exit(SILENT)
+
+
+def _say_whether_it_rests(part: Part) -> None:
+    assert part.rests is not None
+    reason = part.rests()
+    if reason is not None:
+        print(reason)  # noqa: T201 - chores speak by printing
+        sys.exit(RESTS)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

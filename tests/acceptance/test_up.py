@@ -168,6 +168,27 @@ def test_product_comes_back_from_kills_of_its_parts_its_database_and_itself(mana
     assert again.end() == 0, again.said
 
 
+def test_drained_runner_is_left_to_rest_and_starts_again_when_it_may(manage, home):
+    up = manage("up", "--no-scheduler", PORT=str(free_port()))
+    first = up.pid("runner")
+    up.wait_until_said(r"runner +\| INFO .*capacity")
+
+    drained = manage("runner", "--drain")
+    assert drained.end() == 0, drained.said
+    up.wait_until_said(r"up +\| runner \S+ is drained and rests")
+    doctor = manage("doctor")
+    doctor.end()
+    assert re.search(r"runner +\S+ is drained", doctor.said), doctor.said
+    assert up.pid("runner") == first, "it is not started while it rests"
+
+    assert manage("runner", "--take-work").end() == 0
+    wait_for(
+        lambda: up.pid("runner") != first, seconds=STARTED_SECONDS, what="the runner to be started again"
+    )
+    up.process.send_signal(signal.SIGTERM)
+    assert up.end() == 0, up.said
+
+
 def test_port_taken_while_running_is_waited_for(manage, home):
     port = free_port()
     up = manage("up", "--no-runner", "--no-scheduler", PORT=str(port))

@@ -58,7 +58,7 @@ def test_no_migration_imports_our_code():
 
 @pytest.mark.parametrize(
     "path",
-    [settings.SIGN_IN_LINK_FACTORY, settings.RUN_LOOKUP, settings.LAST_TICK_AGE],
+    [settings.SIGN_IN_LINK_FACTORY, settings.RUN_LOOKUP, settings.LAST_TICK_AGE, settings.RUNNER_RESTS],
     ids=lambda path: path,
 )
 def test_every_dotted_path_of_the_settings_resolves(path):

@@ -60,6 +60,16 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> dict[str, An
     return {"moment": start, "kind": "" if end else "elapsed", "text": duration(taken)}
 
 
+@register.inclusion_tag("board/parts/time.html")
+def countdown(moment: datetime | None) -> dict[str, Any]:
+    """Draw how long it is until a moment, counting down by itself to `due now`."""
+    if moment is None:
+        return {"moment": None}
+    left = moment - clock.now()
+    text = f"in {duration(left)}" if left > timedelta(0) else "due now"
+    return {"moment": moment, "kind": "due", "text": text}
+
+
 @register.simple_tag
 def options(changelist: Any, spec: Any) -> list[dict[str, Any]]:
     """Return the choices of a list's filter, with the address of each."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from paperclip.core import ports, webserver
@@ -32,4 +33,5 @@ class Command(BaseCommand):
             port=options["port"],
             workers=options["workers"],
             threads=options["threads"],
+            at_thread_end=connections.close_all,
         )
