@@ -28,6 +28,8 @@ from paperclip.companies import activity, actors
 from paperclip.companies.actors import Actor
 from paperclip.companies.models import Agent
 from paperclip.core.errors import Conflict
+from paperclip.governance import notices
+from paperclip.governance.choices import NoticeKind
 
 _ACTOR = actors.system("heartbeat_breaker")
 # How many of the newest runs are looked through for those that count.
@@ -140,6 +142,16 @@ def _open(run: Run, runs: int, *, now: datetime) -> None:
         reason=reason,
         created_at=now,
         updated_at=now,
+    )
+    page = f"issues/issue/{run.issue_id}" if run.issue_id is not None else f"companies/agent/{run.agent_id}"
+    notices.tell(
+        company_id=run.company_id,
+        kind=NoticeKind.LOOP_STOPPED,
+        key=str(stop.pk),
+        title=f"{name} goes in circles and was stopped",
+        body=f"{reason}.",
+        path=f"/admin/{page}/change/",
+        now=now,
     )
     details = {"agentId": run.agent_id, "runId": run.pk, "runs": runs, "loopStopId": stop.pk}
     if run.issue_id is None:

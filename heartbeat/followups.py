@@ -26,6 +26,8 @@ from heartbeat.retries import (
 from heartbeat.retries.decisions import Decision
 from heartbeat.stranding import at_release
 from issues import checkout
+from paperclip.governance import notices
+from paperclip.governance.choices import NoticeKind
 
 _Mechanism = Callable[[Ending], Decision | None]
 
@@ -56,7 +58,11 @@ def settle(ending: Ending, *, is_stopped: bool = False) -> Decision:
         decision = _let_waiting_in(ending)
     if decision is None and why_not is None:
         decision = _ask(_RECOVERIES, ending, refusals)
-    return decision or Decision(Mechanism.NONE, why_not or ". ".join(refusals) or _otherwise(ending))
+    if decision is not None:
+        return decision
+    if ending.failed and why_not is None:
+        _tell_operators(ending)
+    return Decision(Mechanism.NONE, why_not or ". ".join(refusals) or _otherwise(ending))
 
 
 def columns(decision: Decision) -> dict[str, Any]:
@@ -110,6 +116,21 @@ def _why_nothing(ending: Ending, is_stopped: bool) -> str | None:
     if is_stopped:
         return "The agent's calls go in circles; a person has to say how it goes on"
     return None if ending.succeeded else ending.moot
+
+
+def _tell_operators(ending: Ending) -> None:
+    """Tell whoever is to hear of it that nothing tries the work again; once a day for an agent and an issue."""
+    run, issue = ending.run, ending.issue
+    where = f" on {issue.identifier}" if issue is not None else ""
+    notices.tell(
+        company_id=run.company_id,
+        kind=NoticeKind.RUN_EXHAUSTED,
+        key=f"{run.agent_id}:{run.issue_id}",
+        title=f"{run.agent.name} failed{where}, and is not tried again",
+        body=run.failure_advice or "",
+        path=f"/admin/heartbeat/run/{run.pk}/change/",
+        now=ending.now,
+    )
 
 
 def _otherwise(ending: Ending) -> str:

