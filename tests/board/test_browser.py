@@ -108,7 +108,7 @@ def test_link_signs_in_and_home_answers_the_questions(browser, board):
     context, page, faults = signed_in(browser, board)
     for heading in ("Needs you", "Live now", "Recent activity", "Issues by status"):
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
-    expect(page.locator("#home-attention li")).to_have_count(3)
+    expect(page.locator("#home-attention li")).to_have_count(5)
     expect(page.locator("#home-live")).to_contain_text("core/scheduler.py changed 214 times")
     assert faults == []
     context.close()
