@@ -14,6 +14,7 @@ from heartbeat import wakeups
 from heartbeat.models import Run, WakeupRequest
 from heartbeat.wakeups import Call
 from paperclip.companies import actors
+from paperclip.companies.models import User
 from paperclip.core import clock
 from tests import factories
 from tests.product import Product, wait_for
@@ -41,11 +42,13 @@ def program(tmp_path: Path, *, lines: int, pause: float) -> dict:
 
 
 def wake(agent) -> Run | None:
+    """Call the agent as a person does: what nobody asks for is stopped when it brings nothing new."""
+    person, _ = User.objects.get_or_create(username=f"caller-{agent.company_id}")
     return wakeups.enqueue(
         agent_id=agent.pk,
         company_id=agent.company_id,
         call=Call(reason="test", payload={"taskKey": f"t-{time.monotonic_ns()}"}),
-        actor=actors.system("test"),
+        actor=actors.for_user(person),
         now=clock.now(),
     ).run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -11,7 +12,7 @@ from heartbeat.models import Run, RunEvent
 from paperclip.core import clock, postgres
 from tests import factories
 from tests.faults.test_kill_everything import program
-from tests.faults.test_moments import held, somebody_waits_for_a_lock
+from tests.faults.test_moments import somebody_waits_for_a_lock
 from tests.product import wait_for, with_own_server
 
 pytestmark = pytest.mark.faults
@@ -45,13 +46,13 @@ def test_the_scheduler_is_killed_between_its_decision_and_the_commit(product, tm
     """What was decided and not committed did not happen: the next one promotes it, once."""
     agent = factories.agent(factories.company(), adapter_config=program(tmp_path, lines=1, pause=0.0))
     (retry,) = due_retries(agent, 1)
-    # Promotion passes over locked runs; the event that belongs to it waits here, behind the decision.
-    with held(product, "companies", agent.company_id):
+    with psycopg.connect(product.database_url) as holder:
+        holder.execute("LOCK TABLE heartbeat_run_events IN EXCLUSIVE MODE")
         product.start("qcluster")
-        wait_for(somebody_waits_for_a_lock, seconds=60, what="the promotion to reach its last write")
+        wait_for(somebody_waits_for_a_lock, seconds=60, what="the promotion to reach its event")
         product.kill("qcluster")
-    retry.refresh_from_db()
-    assert (retry.status, RunEvent.objects.filter(run=retry).count()) == ("scheduled_retry", 0)
+        retry.refresh_from_db()
+        assert (retry.status, RunEvent.objects.filter(run=retry).count()) == ("scheduled_retry", 0)
 
     product.start("runner")
     wait_for(
@@ -66,12 +67,10 @@ def test_the_scheduler_is_killed_between_its_decision_and_the_commit(product, tm
 def test_the_database_is_restarted_while_retries_are_promoted(tmp_path, django_db_blocker):
     with django_db_blocker.unblock(), with_own_server(tmp_path) as product:
         policy = {"heartbeat": {"maxConcurrentRuns": 20}}
-        agent = factories.agent(
-            factories.company(),
-            adapter_config=program(tmp_path, lines=1, pause=0.0),
-            runtime_config=policy,
-        )
-        retries = due_retries(agent, 60)
+        company, config = factories.company(), program(tmp_path, lines=1, pause=0.0)
+        agents = [factories.agent(company, adapter_config=config, runtime_config=policy) for _ in range(4)]
+        # Fewer each than what counts as going in circles.
+        retries = [retry for agent in agents for retry in due_retries(agent, 15)]
         for part in ("qcluster", "runner"):
             product.start(part)
         wait_for(
