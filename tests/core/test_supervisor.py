@@ -280,12 +280,14 @@ class TestOurOwnDeath:
         part = run.pid("a")
         run.until("ready")
 
+        def is_one(process: psutil.Process) -> bool:
+            try:
+                return "undertaker.py" in " ".join(process.cmdline())
+            except psutil.NoSuchProcess:  # gone, or dead and not yet collected
+                return False
+
         def undertakers() -> list[psutil.Process]:
-            return [
-                p
-                for p in psutil.Process(run.process.pid).children()
-                if "undertaker.py" in " ".join(p.cmdline())
-            ]
+            return [child for child in psutil.Process(run.process.pid).children() if is_one(child)]
 
         (first,) = undertakers()
         first.kill()
