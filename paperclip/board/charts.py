@@ -37,7 +37,7 @@ class Day:
 
 @dataclass(frozen=True)
 class RunChart:
-    """Runs per day by outcome."""
+    """Bars per day: runs by outcome, or what the day cost."""
 
     days: list[Day]
     peak: int
@@ -77,10 +77,30 @@ def run_chart(days: Sequence[tuple[date, Mapping[str, int]]]) -> RunChart:
     )
 
 
+def cost_chart(days: Sequence[tuple[date, int]]) -> RunChart:
+    """Return the bars of `days`, each with what it cost in cents."""
+    peak = max((cents for _, cents in days), default=0)
+    step = WIDTH / max(len(days), 1)
+    width = max(step - min(_GAP, step / 3), 0.5)
+    return RunChart(
+        days=[_cost_day(index * step, width, day, cents, peak) for index, (day, cents) in enumerate(days)],
+        peak=peak,
+        total=sum(cents for _, cents in days),
+    )
+
+
 def shares(counts: Sequence[tuple[str, int]]) -> list[Share]:
     """Return one bar per status, as long as its part of the largest."""
     peak = max((count for _, count in counts), default=0)
     return [Share(status, count, round(100 * count / peak, 1) if peak else 0) for status, count in counts]
+
+
+def _cost_day(x: float, width: float, day: date, cents: int, peak: int) -> Day:
+    height = max(2.0, cents / peak * (HEIGHT - 4)) if cents else 0
+    bar = Piece(round(x, 1), round(HEIGHT - height, 1), round(width, 1), round(height, 1), "spent")
+    label = f"{day.day} {day:%b}"
+    title = f"{day:%a} {label}: ${cents / 100:,.2f}"
+    return Day(round(x, 1), round(width, 1), [bar] if cents else [], title, label)
 
 
 def _day(x: float, width: float, day: date, counts: Mapping[str, int], peak: int) -> Day:

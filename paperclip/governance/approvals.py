@@ -14,12 +14,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from paperclip.companies import activity
+from paperclip.companies import activity, ledger
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent, Company
 from paperclip.core.errors import Forbidden, Unprocessable
-from paperclip.governance import asked, hire_decisions, signals
+from paperclip.governance import asked, budget_decisions, hire_decisions, signals
 from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus, ApprovalType
 from paperclip.governance.models import Approval
 
@@ -79,6 +79,7 @@ def create(
 def approve(*, approval: Approval, actor: Actor, now: datetime, note: str | None = None) -> Approval:
     """Say yes (C-75, C-80, C-81). Saying it again changes nothing."""
     with transaction.atomic():
+        _lock_money(approval)
         row, first = _decide(approval, ApprovalStatus.APPROVED, actor, now, note)
         if not first:
             return row
@@ -91,6 +92,8 @@ def approve(*, approval: Approval, actor: Actor, now: datetime, note: str | None
         _log(row, "approval.approved", actor, now, details)
         if row.type == ApprovalType.HIRE_AGENT:
             hire_decisions.carry_out(approval=row, actor=actor, now=now)
+        if row.type == ApprovalType.BUDGET_OVERRIDE_REQUIRED:
+            budget_decisions.carry_out(row, actor=actor, now=now)
         signals.approval_approved.send(
             sender=Approval, approval=row, linked_issue_ids=linked, actor=actor, now=now
         )
@@ -103,12 +106,15 @@ def reject(*, approval: Approval, actor: Actor, now: datetime, note: str | None 
     Saying it again changes nothing.
     """
     with transaction.atomic():
+        _lock_money(approval)
         row, first = _decide(approval, ApprovalStatus.REJECTED, actor, now, note)
         if not first:
             return row
         _log(row, "approval.rejected", actor, now, {"type": row.type})
         if row.type == ApprovalType.HIRE_AGENT:
             hire_decisions.turn_down(approval=row, actor=actor, now=now)
+        if row.type == ApprovalType.BUDGET_OVERRIDE_REQUIRED:
+            budget_decisions.turn_down(row, actor=actor, now=now)
         return row
 
 
@@ -177,6 +183,12 @@ def _decide(
     if moved:
         asked.is_settled(row, now=now)
     return row, bool(moved)
+
+
+def _lock_money(approval: Approval) -> None:
+    """A question about a budget, or a hire with one, is decided under the ledger's lock, which comes first."""
+    if approval.type in (ApprovalType.BUDGET_OVERRIDE_REQUIRED, ApprovalType.HIRE_AGENT):
+        ledger.lock(approval.company_id)
 
 
 def _requester(company: Company, agent_id: UUID | None, actor: Actor) -> UUID | None:

@@ -32,6 +32,70 @@ class BillingType(models.TextChoices):
     UNKNOWN = "unknown"
 
 
+class BudgetScope(models.TextChoices):
+    """What a budget is for."""
+
+    COMPANY = "company"
+    AGENT = "agent"
+    PROJECT = "project"
+
+
+class BudgetMetric(models.TextChoices):
+    BILLED_CENTS = "billed_cents"
+
+
+class BudgetWindow(models.TextChoices):
+    CALENDAR_MONTH_UTC = "calendar_month_utc", "Each month"
+    LIFETIME = "lifetime", "In all"
+
+
+class BudgetThreshold(models.TextChoices):
+    SOFT = "soft"  # people are warned
+    HARD = "hard"  # the scope is stopped
+
+
+class IncidentStatus(models.TextChoices):
+    OPEN = "open"
+    RESOLVED = "resolved"  # the budget was raised, or its window ended
+    DISMISSED = "dismissed"  # a person knows, and leaves things as they are
+
+
+class FinanceKind(models.TextChoices):
+    INFERENCE_CHARGE = "inference_charge"
+    PLATFORM_FEE = "platform_fee"
+    CREDIT_PURCHASE = "credit_purchase"
+    CREDIT_REFUND = "credit_refund"
+    CREDIT_EXPIRY = "credit_expiry"
+    BYOK_FEE = "byok_fee"
+    GATEWAY_OVERHEAD = "gateway_overhead"
+    LOG_STORAGE_CHARGE = "log_storage_charge"
+    LOGPUSH_CHARGE = "logpush_charge"
+    PROVISIONED_CAPACITY_CHARGE = "provisioned_capacity_charge"
+    TRAINING_CHARGE = "training_charge"
+    CUSTOM_MODEL_IMPORT_CHARGE = "custom_model_import_charge"
+    CUSTOM_MODEL_STORAGE_CHARGE = "custom_model_storage_charge"
+    MANUAL_ADJUSTMENT = "manual_adjustment"
+
+
+class FinanceDirection(models.TextChoices):
+    DEBIT = "debit"
+    CREDIT = "credit"
+
+
+class FinanceUnit(models.TextChoices):
+    INPUT_TOKEN = "input_token"  # noqa: S105  a unit, not a secret
+    OUTPUT_TOKEN = "output_token"  # noqa: S105  a unit, not a secret
+    CACHED_INPUT_TOKEN = "cached_input_token"  # noqa: S105  a unit, not a secret
+    REQUEST = "request"
+    CREDIT_USD = "credit_usd"
+    CREDIT_UNIT = "credit_unit"
+    MODEL_UNIT_MINUTE = "model_unit_minute"
+    MODEL_UNIT_HOUR = "model_unit_hour"
+    GB_MONTH = "gb_month"
+    TRAIN_TOKEN = "train_token"  # noqa: S105  a unit, not a secret
+    UNKNOWN = "unknown"
+
+
 class NoticeKind(models.TextChoices):
     """What a person is told of outside the board; the label is how a form names it."""
 

@@ -1,10 +1,12 @@
 """News of approvals and money. Sent inside the transaction of their cause.
 
-| signal | arguments | receivers | |---|---|---| | `approval_requested` | `approval`, `issue_ids` (may be
-empty), `actor`, `now` | issues: checks and links the issues (C-73) | | `approval_approved` | `approval`,
-`linked_issue_ids` (oldest link first), `actor`, `now` | heartbeat: wakes the requester (C-81) | |
-`cost_recorded` | `event`, `actor`, `now` | – |
-"""
+| signal | arguments | receivers |
+|---|---|---|
+| `approval_requested` | `approval`, `issue_ids` (may be empty), `actor`, `now` | issues: checks and links the issues (C-73) |
+| `approval_approved` | `approval`, `linked_issue_ids` (oldest link first), `actor`, `now` | heartbeat: wakes the requester (C-81) |
+| `cost_recorded` | `event`, `actor`, `now` | – |
+| `project_stopped` | `project`, `reason` (sentence for its runs), `actor`, `now` | heartbeat: cancels its live runs and waiting wakes (C-89) |
+"""  # noqa: E501  a table row cannot be broken
 
 from __future__ import annotations
 
@@ -13,3 +15,4 @@ from django.dispatch import Signal
 approval_requested = Signal()
 approval_approved = Signal()
 cost_recorded = Signal()
+project_stopped = Signal()

@@ -1,5 +1,5 @@
-"""The pages of approvals and notifications."""
+"""The pages of approvals, budgets and notifications."""
 
-from paperclip.governance.admin import approvals, notifications
+from paperclip.governance.admin import approvals, budgets, notifications
 
-__all__ = ["approvals", "notifications"]
+__all__ = ["approvals", "budgets", "notifications"]

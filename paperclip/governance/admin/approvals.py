@@ -13,12 +13,15 @@ from django.urls import reverse
 
 from paperclip.core import clock, links, panels
 from paperclip.core.admin import BoardModelAdmin
+from paperclip.core.errors import BadRequest
 from paperclip.core.links import Link
 from paperclip.core.lists import Heading
 from paperclip.core.scope import scope_of
-from paperclip.governance import approvals, words
-from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus
+from paperclip.governance import approval_comments, approvals, budget_decisions, words
+from paperclip.governance.choices import APPROVAL_OPEN, ApprovalStatus, ApprovalType, IncidentStatus
 from paperclip.governance.models import Approval
+
+_COMMENTS_SHOWN = 200
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -59,7 +62,7 @@ class ApprovalAdmin(BoardModelAdmin):
     )
     list_filter = (StateFilter, "type")
     list_select_related = ("requested_by_agent", "requested_by_user")
-    deeds = {"approve": "approve", "reject": "reject", "send-back": "send_back"}
+    deeds = {"approve": "approve", "reject": "reject", "send-back": "send_back", "comment": "comment"}
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Put on each approval what is asked, in one line."""
@@ -68,6 +71,7 @@ class ApprovalAdmin(BoardModelAdmin):
             row.kind = words.kind(row)
             row.summary = words.summary(row)
             row.is_open = row.status in APPROVAL_OPEN
+            row.may_send_back = row.status == ApprovalStatus.PENDING
 
     def page_rows(self, request: HttpRequest, company_ids: Sequence[UUID]) -> QuerySet[Any]:
         """Return approvals with who asked and who decided."""
@@ -80,7 +84,8 @@ class ApprovalAdmin(BoardModelAdmin):
         return {
             "title": words.kind(row),
             "is_open": row.status in APPROVAL_OPEN,
-            "may_send_back": row.status == ApprovalStatus.PENDING,
+            "comments": list(approval_comments.of(row)[:_COMMENTS_SHOWN]),
+            "proposed_cents": _proposed(row),
             "panels": [(panel, panel.context(row, request)) for panel in panels.of("approval")],
         }
 
@@ -100,6 +105,26 @@ class ApprovalAdmin(BoardModelAdmin):
             approval=row, actor=scope_of(request).actor, now=clock.now(), note=_note(request)
         )
         return "Sent back for revision."
+
+    def comment(self, request: HttpRequest, row: Approval) -> str:
+        """Say something about the question."""
+        body = request.POST.get("body", "").strip()
+        if not body:
+            raise BadRequest("Say something first.")
+        approval_comments.add(approval=row, body=body, actor=scope_of(request).actor, now=clock.now())
+        return "Comment added."
+
+
+def _proposed(row: Approval) -> int | None:
+    """Return what approving would raise a budget to, in cents; None for other questions."""
+    if row.type != ApprovalType.BUDGET_OVERRIDE_REQUIRED:
+        return None
+    incident = row.budget_incidents.select_related("policy").filter(status=IncidentStatus.OPEN).first()
+    if incident is None:
+        return None
+    proposed = row.payload.get("proposedAmount")
+    least = budget_decisions.next_amount(incident.policy)
+    return max(least, proposed) if isinstance(proposed, int) else least
 
 
 def _note(request: HttpRequest) -> str | None:

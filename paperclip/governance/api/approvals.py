@@ -14,9 +14,9 @@ from paperclip.core.api.fields import Enum, Items, Object, Text, Uuid
 from paperclip.core.api.inputs import Input
 from paperclip.core.api.outputs import ModelOutput
 from paperclip.core.api.schema import operation, query
-from paperclip.governance import approvals
+from paperclip.governance import approval_comments, approvals
 from paperclip.governance.choices import ApprovalStatus, ApprovalType
-from paperclip.governance.models import Approval
+from paperclip.governance.models import Approval, ApprovalComment
 
 
 class ApprovalOut(ModelOutput):
@@ -51,6 +51,22 @@ class ResubmitInput(Input):
     """A question put again; without a payload the earlier one stands."""
 
     payload = Object(required=False)
+
+
+class ApprovalCommentInput(Input):
+    """A word on a question."""
+
+    body = Text(min_length=1, max_length=100_000, multiline=True)
+
+
+class ApprovalCommentOut(ModelOutput):
+    """A word on a question."""
+
+    class Meta:
+        model = ApprovalComment
+        fields: ClassVar = [
+            "id", "company_id", "approval_id", "author_agent_id", "author_user_id", "body", "created_at", "updated_at",
+        ]  # fmt: skip
 
 
 def render(approval: Approval) -> dict[str, Any]:
@@ -146,3 +162,21 @@ class ApprovalResubmit(ApprovalView):
         payload = ResubmitInput.read(request.data or {}).get("payload")
         row = approvals.resubmit(approval=approval, payload=payload, actor=self.actor, now=self.now)
         return Response(render(row))
+
+
+class ApprovalComments(ApprovalView):
+    """What is said about a question."""
+
+    @operation("List the comments on an approval, oldest first [C-74]", answers=ApprovalCommentOut, many=True)
+    def get(self, request: Request, approval_id: str) -> Response:
+        approval = self.find_approval(approval_id)
+        return Response(ApprovalCommentOut.render_many(approval_comments.of(approval)))
+
+    @operation(
+        "Comment on an approval [C-78]", reads=ApprovalCommentInput, answers=ApprovalCommentOut, status=201
+    )
+    def post(self, request: Request, approval_id: str) -> Response:
+        approval = self.find_approval(approval_id)
+        body = ApprovalCommentInput.read(request.data)["body"]
+        comment = approval_comments.add(approval=approval, body=body, actor=self.actor, now=self.now)
+        return Response(ApprovalCommentOut.render(comment), status=201)
