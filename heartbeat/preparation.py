@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from heartbeat import configured_env, sessions, wake_payload
 from heartbeat import context as contexts
-from heartbeat import sessions, wake_payload
 from heartbeat.adapters.base import Assignment
 from heartbeat.models import Run
 from issues.models import Issue
@@ -31,7 +32,7 @@ def assignment(run: Run, *, now: datetime) -> tuple[Assignment, tuple[str, ...]]
     """Return what the adapter of `run` is given, and warnings for its log.
 
     `run` must carry its agent and issue; which session it goes on with is written on it (H-82). The agent's home
-    folder is made when missing. Raises OSError when it cannot be.
+    folder is made when missing. Raises OSError when it cannot be, ConfigError when a secret cannot be had.
     """
     agent, issue = run.agent, run.issue
     config = effective_config(agent, issue)
@@ -43,6 +44,8 @@ def assignment(run: Run, *, now: datetime) -> tuple[Assignment, tuple[str, ...]]
         source=choice.source,
         workspace=choice.workspace,
     )
+    configured = configured_env.resolve(run, config, now=now)
+    resumption = replace(resumption, context=_with_manifest(resumption.context, configured.manifest))
     sessions.begin(run, resumption)
     context = resumption.context
     payload = wake_payload.build(context, issue)
@@ -51,8 +54,7 @@ def assignment(run: Run, *, now: datetime) -> tuple[Assignment, tuple[str, ...]]
         **_identity(run, agent),
         **_wake(context, payload, issue),
         **_place(choice, agent),
-        **_plain_env(config.get("env")),
-        **_plain_env(issue.project.env if issue is not None and issue.project is not None else None),
+        **configured.values,
     }
     environment.setdefault("PAPERCLIP_API_KEY", tokens.mint_run_token(agent=agent, run_id=run.pk, now=now))
     prepared = Assignment(
@@ -96,17 +98,17 @@ def agent_home(agent: Agent) -> Path:
 
 def configured_values(agent: Agent, issue: Issue | None) -> list[str]:
     """Return the values that people configured for the agent's environment; they must not be shown."""
-    project = issue.project if issue is not None else None
-    bound = (agent.adapter_config.get("env"), project.env if project is not None else None)
-    return [value for bindings in bound for value in _plain_env(bindings).values()]
+    return configured_env.stored_values(agent, issue)
 
 
 def secret_names(assignment: Assignment, issue: Issue | None) -> list[str]:
     """Return the environment variables whose values must not be shown: the run token and all configured ones."""
-    project = issue.project if issue is not None else None
-    bound = (assignment.config.get("env"), project.env if project is not None else None)
-    names = [name for bindings in bound if isinstance(bindings, dict) for name in bindings]
-    return ["PAPERCLIP_API_KEY", *dict.fromkeys(names)]
+    return ["PAPERCLIP_API_KEY", *configured_env.names(assignment.config, issue)]
+
+
+def _with_manifest(context: contexts.WakeContext, manifest: list[dict[str, Any]]) -> contexts.WakeContext:
+    """Return the context with which secrets the run was given, or without what an earlier run was (H-88)."""
+    return context.with_more(paperclipSecrets={"manifest": manifest} if manifest else None)
 
 
 def _workspace(agent: Agent, issue: Issue | None, config: Mapping[str, Any]) -> selection.Choice:
@@ -163,17 +165,3 @@ def _place(choice: selection.Choice, agent: Agent) -> dict[str, str]:
         "PAPERCLIP_WORKSPACE_REPO_REF": workspace.repo_ref if workspace is not None else None,
     }
     return {name: value for name, value in wanted.items() if value}
-
-
-def _plain_env(bindings: Any) -> dict[str, str]:
-    """Return the values of environment bindings: text, or `{type: "plain", value}` (C-100)."""
-    if not isinstance(bindings, dict):
-        return {}
-    values: dict[str, str] = {}
-    for name, binding in bindings.items():
-        value = (
-            binding.get("value") if isinstance(binding, dict) and binding.get("type") == "plain" else binding
-        )
-        if isinstance(value, str):
-            values[name] = value
-    return values

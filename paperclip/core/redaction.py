@@ -13,9 +13,13 @@ MARKER = "***REDACTED***"
 
 _SECRET_KEY = re.compile(
     r"api[-_]?key|access[-_]?token|auth(_?token)?$|authorization|bearer|secret|passwd|password|credential|jwt"
-    r"|private[-_]?key|cookie|connectionstring",
+    r"|private[-_]?key|cookie|connectionstring|passphrase|token$",
     re.IGNORECASE,
 )
+# Of an environment, whole words of a name count: `GITHUB_TOKEN` and `SSH_KEY`, not `MAX_TOKENS` or `KEYBOARD` (A-40).
+_SECRET_WORD = re.compile(r"(?:^|_)(?:TOKEN|KEY|AUTH|PAT|PWD|PASS|DSN)(?:$|_)", re.IGNORECASE)
+# What a name ends with that tells which secret is meant, and holds none.
+_NAMES_ONE = re.compile(r"secret_?(?:ids?|name|version)$", re.IGNORECASE)
 # Three or four base64url parts, the first of which decodes to a JSON object: a JWT or JWE, not `1.2.3` or a host.
 _TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}")
 _KEY_VALUE = re.compile(r"\bpcp_[a-z_]*[0-9a-f]{32,}\b")
@@ -35,9 +39,14 @@ _ASSIGNED = re.compile(
     r"(?=\S*\d|\S{12})(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;\"']+)",
     re.IGNORECASE,
 )
+# `GITHUB_TOKEN=…`, as shells and `env` write it.
+_VARIABLE = re.compile(
+    r"\b([A-Z][A-Z0-9_]*(?:TOKEN|KEY|JWT|SECRET|PASSWORD|PASSWD|AUTHORIZATION)=)(\"[^\"\n]+\"|[^\s\"']+)"
+)
 # Looking for these first is cheap, and most texts have none of them.
 _ASSIGNED_HINTS = ("key", "secret", "passw", "token")
 _ARGV_KEYS = frozenset({"commandArgs", "command_args", "argv", "args"})
+_REFERENCE_KEYS = ("type", "secretId", "secretKey", "version")
 _FLAG_NAME = re.compile(r"--?[A-Za-z0-9-]*(?:api[-_]?key|token|secret|password|passwd)$", re.IGNORECASE)
 
 
@@ -51,7 +60,13 @@ def text(value: str) -> str:
         value = _BEARER.sub(rf"\1{MARKER}", value)
     if any(hint in lowered for hint in _ASSIGNED_HINTS):
         value = _ASSIGNED.sub(rf"\1{MARKER}", value)
+        value = _VARIABLE.sub(rf"\1{MARKER}", value)
     return _SECRET_FLAG.sub(rf"\1{MARKER}", value)
+
+
+def names_secret(name: str) -> bool:
+    """Whether an environment variable of this name is likely to hold a secret."""
+    return bool(_SECRET_KEY.search(name) or _SECRET_WORD.search(name))
 
 
 def data(value: Any, *, key: str = "") -> Any:
@@ -61,17 +76,13 @@ def data(value: Any, *, key: str = "") -> Any:
     binding keeps its shape and loses its value.
     """
     if isinstance(value, Mapping):
-        if value.get("type") == "secret_ref":
-            return dict(value)
-        if value.get("type") == "plain" and "value" in value:
-            return {**value, "value": MARKER if _SECRET_KEY.search(key) else _scalar(value["value"])}
-        return {name: data(item, key=str(name)) for name, item in value.items()}
+        return _object(value, key)
     if isinstance(value, list | tuple):
         return _arguments(value) if key in _ARGV_KEYS else [data(item, key=key) for item in value]
     if (
         key
         and value not in (None, "", True, False)
-        and _SECRET_KEY.search(key)
+        and _is_secret_key(key)
         and not isinstance(value, int | float)
     ):
         return MARKER
@@ -84,6 +95,27 @@ def env(bindings: Mapping[str, Any]) -> dict[str, Any]:
         name: value if isinstance(value, Mapping) and value.get("type") == "secret_ref" else MARKER
         for name, value in bindings.items()
     }
+
+
+def _object(value: Mapping[str, Any], key: str) -> dict[str, Any]:
+    if value.get("type") == "plain" and "value" in value:
+        return {**value, "value": MARKER if names_secret(key) else _scalar(value["value"])}
+    # A reference, or an entry of a run's manifest: it names a secret.
+    is_reference = value.get("type") == "secret_ref" or {"secretId", "configPath"} <= value.keys()
+    kept = {name: _scalar(value[name]) for name in _REFERENCE_KEYS if is_reference and name in value}
+    is_env = key == "env"
+    return {
+        name: kept[name]
+        if name in kept
+        else MARKER
+        if is_env and isinstance(item, str) and item and names_secret(str(name))
+        else data(item, key=str(name))
+        for name, item in value.items()
+    }
+
+
+def _is_secret_key(key: str) -> bool:
+    return bool(_SECRET_KEY.search(key)) and not _NAMES_ONE.search(key)
 
 
 def _scalar(value: Any) -> Any:
