@@ -3,7 +3,7 @@
 Several processes of several threads each answer requests at once; a persistent connection that waits for
 its next request occupies no thread. The application is loaded before the processes part, so they share its
 memory. Each thread keeps its database connection between requests (CONN_MAX_AGE); a thread that has had none
-for a while ends, and what it took is given back.
+for a while ends, and what it took is given back. A connection that a view takes away (`handover`) is forgotten.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
+from paperclip.core import handover
 from paperclip.core.threads import PassingThreads
 
 # What gunicorn imports only when it starts.
@@ -64,10 +65,29 @@ def serve(
     """
 
     class Worker(ThreadWorker):  # gunicorn wants a class
+        wsgi: Any
+
         def get_thread_pool(self) -> PassingThreads:
             return PassingThreads(
                 threads, idle_seconds=IDLE_SECONDS, at_end=partial(_end_thread, at_thread_end)
             )
+
+        def load_wsgi(self) -> None:
+            super().load_wsgi()
+            self.wsgi = handover.offering(self.wsgi)
+
+        def handle_request(self, req: Any, conn: Any) -> bool:
+            try:
+                return bool(super().handle_request(req, conn))
+            except handover.Taken:
+                conn.is_taken = True
+                return False
+
+        def finish_request(self, conn: Any, fs: Any) -> None:
+            if getattr(conn, "is_taken", False):
+                self.nr_conns -= 1  # nothing is left to close
+                return
+            super().finish_request(conn, fs)
 
     memory = Path("/dev/shm")  # noqa: S108 - gunicorn's own heartbeat files, unlinked as soon as they are made
     options = {
@@ -84,6 +104,7 @@ def serve(
         "control_socket_disable": True,
         "loglevel": "warning",
         "pre_fork": _share_memory,
+        "worker_exit": lambda server, worker: handover.server_ends(),
     }
     _Server(load, options).run()
 

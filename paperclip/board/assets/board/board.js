@@ -66,12 +66,29 @@
   // --- Live parts: asked for while the page is seen, put in place only when they changed. ---
 
   const shown = new WeakMap();
-  // What a part says, without the words that move on by themselves; parsed, so that spelling does not matter.
-  const plain = (html) => html.replace(/(<time\b[^>]*>)[^<]*/g, "$1").trim();
+  // What a part says, without the words that move on by themselves and the tokens that are new in each answer; parsed,
+  // so that spelling does not matter.
+  const plain = (html) => html
+    .replace(/(<time\b[^>]*>)[^<]*/g, "$1")
+    .replace(/(name="csrfmiddlewaretoken" value=")[^"]*/g, "$1")
+    .trim();
   const parsed = (text) => plain(new DOMParser().parseFromString(text, "text/html").body.innerHTML);
 
+  // While events say when to ask, asking from time to time is only a precaution.
+  const RARELY_MS = 30000;
+  const lastAsked = new WeakMap();
+
+  function isRest(part, asking) {
+    const isByClock = asking === undefined || asking === null;
+    const isTold = "liveOn" in part.dataset && document.documentElement.dataset.live === "on";
+    return isByClock && isTold && Date.now() - (lastAsked.get(part) ?? 0) < RARELY_MS;
+  }
+
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.matches("[data-live]") && document.hidden) event.preventDefault();
+    const part = event.target;
+    if (!part.matches("[data-live]")) return;
+    if (document.hidden || isRest(part, event.detail.requestConfig.triggeringEvent)) event.preventDefault();
+    else lastAsked.set(part, Date.now());
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {

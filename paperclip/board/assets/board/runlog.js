@@ -3,6 +3,7 @@
   "use strict";
 
   const POLL_MS = 1000;
+  const TOLD_MS = 15000; // while events say that there is more
   const RETRY_MS = 4000;
   const MOST_LINES = 20000;
 
@@ -95,6 +96,23 @@
     return POLL_MS;
   }
 
+  let wake = () => {};
+
+  function pause(milliseconds) {
+    const isTold = document.documentElement.dataset.live === "on" && milliseconds === POLL_MS;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, isTold ? TOLD_MS : milliseconds);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  document.addEventListener("paperclip:event", ({ detail }) => {
+    if (detail.payload.runId && log.dataset.url.includes(detail.payload.runId)) wake();
+  });
+
   async function loop() {
     for (;;) {
       let wait = RETRY_MS;
@@ -105,7 +123,7 @@
         tellEmpty("The log cannot be read just now; trying again.");
       }
       if (wait === null) return;
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await pause(wait);
     }
   }
 
