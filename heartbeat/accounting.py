@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from heartbeat import context as contexts
 from heartbeat import sessions
 from heartbeat.adapters.base import Result, Usage
 from heartbeat.models import Run
-from paperclip.companies import actors
+from paperclip.companies import actors, ledger
+from paperclip.companies.models import Agent
 from paperclip.governance import costs
 from paperclip.governance.choices import BillingType
 
@@ -81,7 +83,11 @@ def used(run: Run) -> Usage:
 
 
 def charge(run: Run, result: Result, *, now: datetime) -> None:
-    """Record what the run, which carries its usage record, cost, when it used anything (H-99)."""
+    """Record what the run, which carries its usage record, cost, when it used anything (H-99).
+
+    A budget that is used up by it stops its agent, company or project there and then; the run's agent is read
+    again, so that what follows from the end of the run sees that. The caller took the ledger's lock first of all.
+    """
     tokens = used(run)
     if not (tokens.input_tokens or tokens.output_tokens or tokens.cached_input_tokens or cents(result)):
         return
@@ -105,6 +111,14 @@ def charge(run: Run, result: Result, *, now: datetime) -> None:
         actor=_ACTOR,
         now=now,
     )
+    if cents(result):
+        run.agent = Agent.objects.select_related("company").get(pk=run.agent_id)
+
+
+def hold_ledger(run_id: UUID, result: Result) -> None:
+    """Take the lock under which costs are counted, for a run that cost something; it comes before any row."""
+    if cents(result):
+        ledger.lock(Run.objects.values_list("company_id", flat=True).get(pk=run_id))
 
 
 def _grown(now: int, before: int) -> int:

@@ -1,92 +1,59 @@
 """Calls that go round in circles without moving anything (field notes 8 and 9): seen, stopped, and told to the board.
 
-A loop is a number of runs in a row of one agent on one issue, or without one, that nobody asked for and that brought
-nothing new. New is a deed in the log, a comment or document that says what had not been said before, a status the
-issue has not had lately. A word or change by a person, or by another agent, starts the count anew. Runs that were
-cancelled, lost, or refused by their provider say nothing and do not count.
+A circle is a number of runs in a row that brought nothing new. Of one agent, on one issue or without one: runs that
+nobody asked for, and new is a deed in the log, a comment or document that says what had not been said before, a
+status the issue has not had lately. Between agents that call each other on an issue: runs that no person asked for,
+and words alone are nothing new. A word or change by a person starts both counts anew. Runs that were cancelled,
+lost, or refused by their provider say nothing and do not count.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from heartbeat import stops, wakeups
+from heartbeat import circles, stops, wakeups
 from heartbeat.choices import FailureCategory, InvocationSource, RunStatus, TriggerDetail
 from heartbeat.endings import PROCESS_LOST
+from heartbeat.gates import Requester
 from heartbeat.models import LoopStop, Run
 from heartbeat.wakeups import Call, Outcome
 from issues import comments, trail, wakes
-from issues.choices import SYSTEM_DOCUMENT
 from issues.models import Issue
 from paperclip.companies import activity, actors
 from paperclip.companies.actors import Actor
+from paperclip.companies.choices import ActorType
 from paperclip.companies.models import Agent
 from paperclip.core.errors import Conflict
 from paperclip.governance import notices
 from paperclip.governance.choices import NoticeKind
 
 _ACTOR = actors.system("heartbeat_breaker")
-# How many of the newest runs are looked through for those that count.
-_LOOK_BACK = 200
-# In the log of a run, but not its doing, or judged by what they say.
-_NO_DEED = (
-    *trail.UNHEARD,
-    "issue.checked_out",
-    "issue.checkout_lock_adopted",
-    "issue.released",
-    "issue.comment_added",
-    "issue.comment_cancelled",
-    "issue.document_created",
-    "issue.document_updated",
-    "heartbeat.invoked",
-    "environment.lease_acquired",
-    "environment.lease_released",
-)
 
 
-@dataclass(frozen=True)
-class Step:
-    """One run of a possible loop: whether somebody asked for it, and what it brought."""
+def look(run: Run, *, requester: Requester, now: datetime) -> bool:
+    """Stop the calls of an ended run's agent on its issue if they go in circles; whether they are stopped.
 
-    asked_for: bool
-    deeds: int
-    said: tuple[str, ...]
-    statuses: tuple[str, ...]
-
-
-def look(run: Run, *, now: datetime) -> bool:
-    """Stop the automatic calls of an ended run's agent on its issue if they go in circles; whether they are stopped.
-
-    Called once at the end of a run, under the locks of its agent and issue; one query for a run that is no part of
-    a loop.
+    `requester` made the request of the run. Called once at the end of a run, under the locks of its agent and issue;
+    a query for each kind of circle it may be part of, none for what a person asked for.
     """
-    if not _counts(run):
+    if requester[0] == ActorType.USER or not _counts(run):
         return False
-    limit = settings.LOOP_RUNS if run.issue_id is not None else settings.LOOP_RUNS_WITHOUT_ISSUE
-    if not goes_in_circles(_steps(run, most=2 * limit), limit=limit):
+    if stops.is_automatic(requester, run.agent) and _is_alone_in_circles(run):
+        agents = [run.agent]
+        is_between = False
+    elif run.issue_id is not None and (agents := _to_and_fro(run)):
+        is_between = True
+    else:
         return False
-    if not LoopStop.objects.filter(agent=run.agent, issue=run.issue_id, closed_at__isnull=True).exists():
-        _open(run, limit, now=now)
-    return True
-
-
-def goes_in_circles(steps: list[Step], *, limit: int) -> bool:
-    """Return whether the newest `limit` of `steps` (newest first) were asked for by nobody and brought nothing new."""
-    if len(steps) < limit:
-        return False
-    known: set[str] = set()
-    for step in reversed(steps[limit:]):
-        known.update(step.said, step.statuses)
-    for step in reversed(steps[:limit]):
-        news = {*step.said, *step.statuses} - known
-        if step.asked_for or step.deeds or news:
-            return False
+    stopped = LoopStop.objects.filter(agent=run.agent, issue=run.issue_id, closed_at__isnull=True)
+    if is_between:
+        stopped = stopped.filter(is_between_agents=True)
+    if not stopped.exists():
+        _open(run, agents, is_between=is_between, now=now)
     return True
 
 
@@ -129,31 +96,49 @@ def _counts(run: Run) -> bool:
     return not (run.status == RunStatus.CANCELLED or run.error_code == PROCESS_LOST or refused or limited)
 
 
-def _open(run: Run, runs: int, *, now: datetime) -> None:
-    name = run.agent.name
-    where = "on this issue" if run.issue_id is not None else "by its timer"
-    reason = f"{name} was called {runs} times in a row {where} and brought nothing new"
-    stop = LoopStop.objects.create(
-        company_id=run.company_id,
-        agent=run.agent,
-        issue_id=run.issue_id,
-        run=run,
-        runs=runs,
-        reason=reason,
-        created_at=now,
-        updated_at=now,
-    )
+def _is_alone_in_circles(run: Run) -> bool:
+    limit = _limit(run, is_between=False)
+    return circles.goes_in_circles(circles.of_agent(run, most=2 * limit), limit=limit)
+
+
+def _to_and_fro(run: Run) -> list[Agent]:
+    """Return who calls whom to and fro on the issue of `run`, its own agent first; nobody when something moves."""
+    limit = _limit(run, is_between=True)
+    steps = circles.of_issue(run, most=2 * limit)
+    if not circles.goes_to_and_fro(steps, limit=limit):
+        return []
+    others = {step.agent_id for step in steps[:limit] if step.agent_id is not None} - {run.agent_id}
+    return [run.agent, *Agent.objects.filter(pk__in=others).order_by("name", "id")]
+
+
+def _limit(run: Run, *, is_between: bool) -> int:
+    if is_between:
+        return int(settings.LOOP_RUNS_BETWEEN_AGENTS)
+    return int(settings.LOOP_RUNS if run.issue_id is not None else settings.LOOP_RUNS_WITHOUT_ISSUE)
+
+
+def _open(run: Run, agents: Sequence[Agent], *, is_between: bool, now: datetime) -> None:
+    runs = _limit(run, is_between=is_between)
+    reason = _reason(run, agents, runs, is_between=is_between)
+    stop = stops.open_for(run, agents, runs=runs, reason=reason, is_between=is_between, now=now)
     page = f"issues/issue/{run.issue_id}" if run.issue_id is not None else f"companies/agent/{run.agent_id}"
+    verb = "go in circles and were" if len(agents) > 1 else "goes in circles and was"
     notices.tell(
         company_id=run.company_id,
         kind=NoticeKind.LOOP_STOPPED,
         key=str(stop.pk),
-        title=f"{name} goes in circles and was stopped",
+        title=f"{_names(agents)} {verb} stopped",
         body=f"{reason}.",
         path=f"/admin/{page}/change/",
         now=now,
     )
-    details = {"agentId": run.agent_id, "runId": run.pk, "runs": runs, "loopStopId": stop.pk}
+    details = {
+        "agentId": run.agent_id,
+        "agentIds": [agent.pk for agent in agents],
+        "runId": run.pk,
+        "runs": runs,
+        "loopStopId": stop.pk,
+    }
     if run.issue_id is None:
         activity.record(
             company_id=run.company_id,
@@ -166,8 +151,14 @@ def _open(run: Run, runs: int, *, now: datetime) -> None:
         )
         return
     issue = Issue.objects.select_for_update(no_key=True).get(pk=run.issue_id)
+    _say(issue, reason, is_between=is_between, now=now)
+    trail.record(issue, "issue.loop_stopped", actor=_ACTOR, now=now, details=details)
+
+
+def _say(issue: Issue, reason: str, *, is_between: bool, now: datetime) -> None:
+    who = "Nobody but a person calls them" if is_between else "It is no longer called by itself"
     text = (
-        f"**{reason}.** It is no longer called by itself for this issue until a person has a say: write a comment,"
+        f"**{reason}.** {who} for this issue until a person has a say: write a comment,"
         " change the issue, or let it go on from the board."
     )
     said = comments.insert(
@@ -178,85 +169,18 @@ def _open(run: Run, runs: int, *, now: datetime) -> None:
         presentation={"kind": "system_notice", "tone": "warning", "title": "Stopped going in circles"},
     )
     comments.record(issue, said, actor=_ACTOR, now=now, reopened_from=None, trace=wakes.NO_TRACE)
-    trail.record(issue, "issue.loop_stopped", actor=_ACTOR, now=now, details=details)
 
 
-# The newest runs of the agent on the issue (or without one) that count, each with who asked for it and what it
-# brought. Input by others belongs to the run that came after it, or to the newest.
-_STEPS = """
-WITH newest AS (
-  SELECT run.id, run.agent_id, run.issue_id, run.created_at, run.status, run.error_code, run.failure_category,
-         run.followup_mechanism
-  FROM heartbeat_runs AS run WHERE {scope} ORDER BY run.created_at DESC LIMIT %(look_back)s
-), counted AS (
-  SELECT newest.id, newest.created_at,
-         lag(newest.created_at) OVER (ORDER BY newest.created_at) AS earlier,
-         lead(newest.created_at) OVER (ORDER BY newest.created_at) AS later
-  FROM newest
-  WHERE newest.agent_id = %(agent)s AND newest.issue_id IS NOT DISTINCT FROM %(issue)s::uuid
-    AND newest.status IN ('succeeded', 'failed', 'timed_out')
-    AND newest.error_code IS DISTINCT FROM %(lost)s
-    AND newest.failure_category IS DISTINCT FROM 'rate_limit'
-    AND newest.followup_mechanism IS DISTINCT FROM 'scheduled_retry'
-    AND newest.created_at > coalesce(
-      (SELECT max(stop.closed_at) FROM loop_stops AS stop
-       WHERE stop.agent_id = %(agent)s AND stop.issue_id IS NOT DISTINCT FROM %(issue)s::uuid), '-infinity')
-  ORDER BY newest.created_at DESC LIMIT %(most)s
-)
-SELECT
-  EXISTS (
-    SELECT FROM agent_wakeup_requests AS call
-    WHERE call.run_id = counted.id
-      AND (call.requested_by_actor_type = 'user'
-           OR call.requested_by_actor_type = 'agent' AND call.requested_by_actor_id <> %(agent)s::text))
-  OR EXISTS (
-    SELECT FROM activity_log AS input
-    WHERE input.entity_type = %(entity)s AND input.entity_id = %(entity_id)s
-      AND input.created_at > coalesce(counted.earlier, '-infinity')
-      AND (input.created_at <= counted.created_at OR counted.later IS NULL)
-      AND (input.actor_type = 'user' OR input.actor_type = 'agent' AND input.actor_id <> %(agent)s::text)
-      AND input.action <> ALL(%(unheard)s)),
-  (SELECT count(*) FROM activity_log AS deed
-   WHERE deed.run_id = counted.id AND deed.actor_type = 'agent'
-     AND CASE WHEN deed.action = 'issue.updated'
-              THEN (coalesce(deed.details->'_previous', '{}') - 'status') <> '{}'::jsonb
-              ELSE deed.action <> ALL(%(no_deed)s) END),
-  ARRAY(SELECT md5(regexp_replace(word.body, %(passing)s, '', 'gi')) FROM issue_comments AS word
-        WHERE word.created_by_run_id = counted.id)
-  || ARRAY(SELECT md5(regexp_replace(text.body, %(passing)s, '', 'gi')) FROM document_revisions AS text
-           JOIN issue_documents AS link ON link.document_id = text.document_id
-           WHERE text.created_by_run_id = counted.id AND link.key <> %(own_document)s),
-  ARRAY(SELECT moved.entity_id || ' ' || (moved.details->>'status') FROM activity_log AS moved
-        WHERE moved.run_id = counted.id AND moved.actor_type = 'agent' AND moved.action = 'issue.updated'
-          AND moved.details->'_previous' ? 'status' AND moved.details->>'status' IS NOT NULL)
-FROM counted ORDER BY counted.created_at DESC
-"""
-_ON_ISSUE = _STEPS.replace("{scope}", "run.issue_id = %(issue)s")
-_WITHOUT_ISSUE = _STEPS.replace("{scope}", "run.agent_id = %(agent)s")
-# Times, ids and white space make no news of what was said before.
-_PASSING = (
-    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?|\d{1,2}:\d\d(:\d\d)?"
-    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\s+"
-)
+def _reason(run: Run, agents: Sequence[Agent], runs: int, *, is_between: bool) -> str:
+    names = _names(agents)
+    if not is_between:
+        where = "on this issue" if run.issue_id is not None else "by its timer"
+        return f"{names} was called {runs} times in a row {where} and brought nothing new"
+    if len(agents) == 1:
+        return f"Other agents called {names} {runs} times in a row on this issue, and only words came of it"
+    return f"{names} called each other {runs} times in a row on this issue, and only words came of it"
 
 
-def _steps(run: Run, *, most: int) -> list[Step]:
-    entity: tuple[str, UUID] = ("issue", run.issue_id) if run.issue_id else ("agent", run.agent_id)
-    words: dict[str, Any] = {
-        "agent": run.agent_id,
-        "issue": run.issue_id,
-        "lost": PROCESS_LOST,
-        "entity": entity[0],
-        "entity_id": str(entity[1]),
-        "unheard": list(trail.UNHEARD),
-        "no_deed": list(_NO_DEED),
-        "passing": _PASSING,
-        "own_document": SYSTEM_DOCUMENT,
-        "look_back": _LOOK_BACK,
-        "most": most,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_ON_ISSUE if run.issue_id else _WITHOUT_ISSUE, words)
-        return [
-            Step(asked, deeds, tuple(said), tuple(moves)) for asked, deeds, said, moves in cursor.fetchall()
-        ]
+def _names(agents: Sequence[Agent]) -> str:
+    *first, last = [agent.name for agent in agents]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -50,12 +50,16 @@ class _Full:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A queued run that may start as far as a look without locks can tell."""
+    """A queued run that may start as far as a look without locks can tell.
+
+    `has_shut_account`: some account of its company's providers does not take every call, perhaps not the run's.
+    """
 
     run_id: UUID
     agent_id: UUID
     company_id: UUID
     has_company_cap: bool
+    has_shut_account: bool
 
 
 def claim(*, runner: Runner, most: int, now: datetime) -> Iterator[Run]:
@@ -82,7 +86,8 @@ SELECT run.id, run.agent_id, run.company_id, agent.runtime_config::text, company
        (SELECT count(*) FROM heartbeat_runs AS live WHERE live.agent_id = run.agent_id AND live.status = 'running'),
        CASE WHEN company.max_concurrent_runs IS NULL THEN 0 ELSE
          (SELECT count(*) FROM heartbeat_runs AS live
-          WHERE live.company_id = run.company_id AND live.status = 'running') END
+          WHERE live.company_id = run.company_id AND live.status = 'running') END,
+       EXISTS (SELECT FROM provider_gates AS gate WHERE gate.company_id = run.company_id AND gate.state <> 'open')
 FROM heartbeat_runs AS run
 JOIN agents AS agent ON agent.id = run.agent_id
 JOIN companies AS company ON company.id = run.company_id
@@ -112,13 +117,13 @@ def _candidates(now: datetime) -> list[_Candidate]:
             cursor.execute(_QUEUE, words)
             rows = cursor.fetchall()
         ready = []
-        for run_id, agent_id, company_id, config, cap, agents_runs, companys_runs in rows:
+        for run_id, agent_id, company_id, config, cap, agents_runs, companys_runs, has_shut_account in rows:
             if agents_runs >= _limit(config):
                 full.agents.add(agent_id)
             elif cap is not None and companys_runs >= cap:
                 full.companies.add(company_id)
             else:
-                ready.append(_Candidate(run_id, agent_id, company_id, cap is not None))
+                ready.append(_Candidate(run_id, agent_id, company_id, cap is not None, has_shut_account))
         waiting = _without_provider(ready, now)
         full.agents |= waiting
         ready = [candidate for candidate in ready if candidate.agent_id not in waiting]
@@ -127,8 +132,9 @@ def _candidates(now: datetime) -> list[_Candidate]:
 
 
 def _without_provider(candidates: Sequence[_Candidate], now: datetime) -> set[UUID]:
-    """Return the agents whose provider's account takes no calls now; one small query while all accounts do."""
-    shut = providers.shut_keys({candidate.company_id for candidate in candidates}, now=now)
+    """Return the agents whose provider's account takes no calls now; no query while all accounts do."""
+    asked = {candidate.company_id for candidate in candidates if candidate.has_shut_account}
+    shut = providers.shut_keys(asked, now=now) if asked else set()
     if not shut:
         return set()
     agents = Agent.objects.filter(pk__in={candidate.agent_id for candidate in candidates})

@@ -23,7 +23,7 @@ from heartbeat.recovery import lost_runs
 from heartbeat.retries import promotion
 from issues import monitors
 from paperclip.core import clock, locks
-from paperclip.governance import deliveries
+from paperclip.governance import budget_windows, deliveries
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ NextDue = Callable[[datetime], datetime | None]
 PACE = timedelta(seconds=5)
 RECOVERY = "recovery."  # how the names of duties begin that look for lost and stranded work
 _SLOW = timedelta(minutes=1)
+_SELDOM = timedelta(hours=1)
+_BUSY = "another host is at it"
 
 _DUTIES: dict[str, Callable[..., Any]] = {
     "heartbeat.timers": timers.wake_due,
@@ -47,11 +49,13 @@ _PACES: dict[str, timedelta] = {"heartbeat.upkeep": _SLOW, retention.NAME: _SLOW
 def register(
     name: str, duty: Callable[..., Any], *, next_due: NextDue | None = None, every: timedelta = PACE
 ) -> None:
-    """Add what must be done in time: `duty(now=…)` returns a dataclass with figures, all 0 when it did nothing.
+    """Add what must be done in time: `duty(now=…)` returns a dataclass with figures, all 0 when it did nothing, or
+    None when another host is at it.
 
     Figures of what was merely looked at are called checked, scanned, skipped, existing, idle or failed.
 
     No lock is held and no transaction is open around it: it keeps its own, and may run on several hosts at once.
+    One that is to be done each hour or more seldom is done by whoever is the first to look after that.
     Runners do it `every` so often, and with `next_due` at the moment that returns, or at once when it is past. It is
     asked every second: it must be one look at an index, and return None when nothing is due at any time.
     """
@@ -88,11 +92,13 @@ def names() -> list[str]:
 
 
 def do(name: str, *, now: datetime) -> Any:
-    """Do one duty; return its figures, or in words that another host is at it. Raises what the duty raises."""
+    """Do one duty; return its figures, or in words why it is not its time. Raises what the duty raises."""
+    if pace(name) >= _SELDOM and _was_done_within(name, pace(name), now):
+        return "not yet due again"
     if name in _REGISTERED:
         return _done(name, _REGISTERED[name], now)
     with locks.only_one(name) as mine:
-        return _done(name, _DUTIES[name], now) if mine else "another host is at it"
+        return _done(name, _DUTIES[name], now) if mine else _BUSY
 
 
 def pace(name: str) -> timedelta:
@@ -106,12 +112,21 @@ def next_due(now: datetime) -> dict[str, datetime]:
     return {name: moment for name, moment in moments.items() if moment is not None}
 
 
-def _done(name: str, duty: Callable[..., Any], now: datetime) -> dict[str, Any]:
-    summary = asdict(duty(now=now))
+def _was_done_within(name: str, span: timedelta, now: datetime) -> bool:
+    return Tick.objects.filter(name=name, committed_at__gt=now - span).exists()
+
+
+def _done(name: str, duty: Callable[..., Any], now: datetime) -> dict[str, Any] | str:
+    """Do the duty and keep its figures; those of the host that is at it stay as they are."""
+    figures = duty(now=now)
+    if figures is None:
+        return _BUSY
+    summary = asdict(figures)
     Tick.objects.update_or_create(name=name, defaults={"committed_at": now, "summary": summary})
     return summary
 
 
 register(promotion.NAME, promotion.promote_due, next_due=promotion.next_due)
 register(deliveries.NAME, deliveries.deliver_due, next_due=deliveries.next_due)
+register(budget_windows.NAME, budget_windows.roll_due, next_due=budget_windows.next_due)
 register(monitors.NAME, monitors.wake_due, next_due=monitors.next_due)

@@ -24,7 +24,8 @@ from issues.policy import states
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, ActorType
 from paperclip.companies.models import Agent, Company, Project
 from paperclip.core import naming
-from paperclip.governance import budgets
+from paperclip.governance import budgets, policies
+from paperclip.governance.policies import Spent
 
 # Who asks: an actor's type and id, as wakeup requests keep them.
 Requester = tuple[str | None, str | None]
@@ -57,6 +58,7 @@ class Facts:
     is_own_write: bool = False
     loop_stop: LoopStop | None = None
     waits_for_review: bool = False
+    spent: Spent = frozenset()
 
     @property
     def retry_reason(self) -> str | None:
@@ -109,7 +111,7 @@ def look(
     """Read what the gates need to know. `agent` carries its company, `issue` its project and is locked.
 
     Few queries, and most of them only where they matter: blockers and holds for an issue, a loop stop for what
-    nobody asked for.
+    no person asked for.
     """
     hold = holds.gate(issue.pk) if issue is not None else None
     is_loose = context.issue_id is None or issue is not None
@@ -126,10 +128,17 @@ def look(
         hold=hold,
         is_verified_word=hold is not None and _is_verified(context, issue, requester),
         is_own_write=is_own_write,
-        loop_stop=stops.standing(agent=agent, issue_id=issue.pk if issue else None, now=now)
-        if is_loose and not context.is_interaction and stops.is_automatic(requester, agent)
+        loop_stop=stops.standing(
+            agent=agent,
+            issue_id=issue.pk if issue else None,
+            requester=requester,
+            is_word=context.is_interaction,
+            now=now,
+        )
+        if is_loose
         else None,
         waits_for_review=_waits_for_review(context, issue, run),
+        spent=policies.spent_scopes([agent.company_id]),
     )
 
 
@@ -207,7 +216,9 @@ def _waits_for_review(context: WakeContext, issue: Issue | None, run: Run | None
 
 
 def _budget(facts: Facts) -> Refused | None:
-    block = budgets.invocation_block(company=facts.company, agent=facts.agent, project=facts.project)
+    block = budgets.decide_block(
+        company=facts.company, agent=facts.agent, project=facts.project, spent=facts.spent
+    )
     if block is None:
         return None
     scope = {"scopeType": block.scope_type, "scopeId": str(block.scope_id)}

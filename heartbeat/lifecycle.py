@@ -8,13 +8,11 @@ run cannot end it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from heartbeat import (
     accounting,
@@ -25,75 +23,27 @@ from heartbeat import (
     events,
     followups,
     liveness,
+    outcomes,
     providers,
-    sessions,
-    stops,
     summaries,
+    totals,
     wakeups,
 )
-from heartbeat import context as contexts
 from heartbeat.adapters.base import Result
-from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, EventLevel, EventType, RunStatus, WakeupStatus
+from heartbeat.choices import RUN_LIVE, EventLevel, EventType, RunStatus, WakeupStatus
 from heartbeat.endings import Ending
 from heartbeat.gates import NOBODY, Requester
-from heartbeat.models import Run, RuntimeState
+from heartbeat.models import Run
+from heartbeat.outcomes import Remains, Verdict
 from heartbeat.retries import diagnosis
 from issues.models import Issue
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
-from paperclip.core import jsonable, redaction
+from paperclip.core import redaction
 
 CANCEL_CHANNEL = "paperclip_cancel"
-_PRINTED = ("stdout", "stderr")
-_ERROR_CODE_CHARS = 96
-_SESSION_CHARS = 128
-
-
-@dataclass(frozen=True)
-class Remains:
-    """What the run directory says of a program's end; sizes in bytes."""
-
-    exit_code: int | None = None
-    signal: str | None = None
-    timed_out: bool = False
-    timeout_seconds: float = 0
-    process_pid: int | None = None
-    process_group_id: int | None = None
-    process_started_at: datetime | None = None
-    log_bytes: int | None = None
-    log_sha256: str | None = None
-    stdout_excerpt: str | None = None
-    stderr_excerpt: str | None = None
-    last_output_at: datetime | None = None
-    last_output_stream: str | None = None
-    output_chunks: int = 0
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a run came to. `stop_reason` is H-97's word for it."""
-
-    status: str
-    error: str | None
-    error_code: str | None
-    stop_reason: str
-
-
-def decide_verdict(*, result: Result, remains: Remains, cancel_reason: str | None) -> Verdict:
-    """Return the outcome of a run, in the order of H-95; unknown is never success."""
-    if cancel_reason is not None:
-        return Verdict(RunStatus.CANCELLED, cancel_reason, "cancelled", _cancel_word(cancel_reason))
-    if remains.timed_out:
-        return Verdict(RunStatus.TIMED_OUT, result.error_message or "Timed out", "timeout", "timeout")
-    if remains.exit_code == 0 and result.error_message is None:
-        return Verdict(RunStatus.SUCCEEDED, None, None, "completed")
-    code = result.error_code or "adapter_failed"
-    words = {"max_turns_exhausted": "max_turns_exhausted", "turn_limit_exhausted": "max_turns_exhausted"}
-    stop = words.get(code) or ("process_lost" if code == endings.PROCESS_LOST else "adapter_failed")
-    return Verdict(RunStatus.FAILED, result.error_message or "The program failed without a word", code, stop)
 
 
 @transaction.atomic
@@ -102,11 +52,12 @@ def finish(*, run_id: UUID, claim_token: UUID, result: Result, remains: Remains,
 
     `now` is the time of the end. Repeating the call changes nothing.
     """
+    accounting.hold_ledger(run_id, result)
     run = _locked(run_id)
     if run is None or run.status != RunStatus.RUNNING or run.claim_token != claim_token:
         return None
-    result = _storable(result)
-    verdict = decide_verdict(result=result, remains=remains, cancel_reason=_cancel_reason(run))
+    result = outcomes.storable(result)
+    verdict = outcomes.decide(result=result, remains=remains, cancel_reason=_cancel_reason(run))
     _end(run, verdict, result, remains, now=now)
     return run
 
@@ -118,7 +69,7 @@ def lose(*, run_id: UUID, message: str, remains: Remains, now: datetime) -> Run 
     if run is None or run.status != RunStatus.RUNNING:
         return None
     result = Result(error_message=message, error_code=endings.PROCESS_LOST)
-    verdict = decide_verdict(result=result, remains=remains, cancel_reason=_cancel_reason(run))
+    verdict = outcomes.decide(result=result, remains=remains, cancel_reason=_cancel_reason(run))
     _end(run, verdict, result, remains, now=now)
     return run
 
@@ -162,33 +113,6 @@ def record_cancel(run: Run, *, actor: Actor, source: str | None, now: datetime) 
     )
 
 
-def mark_started(
-    *, run_id: UUID, claim_token: UUID, pid: int, group_id: int, log_ref: str, started_at: datetime
-) -> bool:
-    """Keep which process carries the run; False when the claim is no longer valid."""
-    return bool(
-        Run.objects.filter(pk=run_id, claim_token=claim_token, status=RunStatus.RUNNING).update(
-            process_pid=pid,
-            process_group_id=group_id,
-            process_started_at=started_at,
-            log_store="local_file",
-            log_ref=log_ref,
-        )
-    )
-
-
-def mark_output(*, run_id: UUID, claim_token: UUID, log_bytes: int, at: datetime, now: datetime) -> bool:
-    """Keep that the run has said something, and how long its log is in bytes (H-91)."""
-    return bool(
-        Run.objects.filter(pk=run_id, claim_token=claim_token, status=RunStatus.RUNNING).update(
-            last_output_at=at,
-            last_output_bytes=log_bytes,
-            last_output_seq=F("last_output_seq") + 1,
-            updated_at=now,
-        )
-    )
-
-
 def _locked(run_id: UUID) -> Run | None:
     """Lock agent, issue and run, in that order, and return the run with its agent and issue."""
     with connection.cursor() as cursor:
@@ -207,14 +131,6 @@ def _locked(run_id: UUID) -> Run | None:
     return run
 
 
-def _storable(result: Result) -> Result:
-    """Whatever an agent's program writes, its run can end: texts that cannot be stored are mended and cut."""
-    mended = {each.name: jsonable.storable(getattr(result, each.name)) for each in fields(result)}
-    mended["error_code"] = (mended["error_code"] or "")[:_ERROR_CODE_CHARS] or None
-    mended["session_display_id"] = (mended["session_display_id"] or "")[:_SESSION_CHARS] or None
-    return Result(**mended)
-
-
 def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: datetime) -> None:
     """Write the end and everything that follows from it, in the order of H-100; the caller holds the locks."""
     outcome = {
@@ -224,9 +140,9 @@ def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: d
         "finished_at": now,
         "updated_at": now,
         "usage_json": accounting.usage_json(run, result),
-        "result_json": _result_json(verdict, result, remains),
+        "result_json": outcomes.result_json(verdict, result, remains),
         "session_id_after": result.session_display_id,
-        **_remains_columns(run, remains),
+        **outcomes.columns(run, remains),
     }
     ending = Ending(run=run, issue=run.issue, now=now)
     _reflect(run, outcome)
@@ -234,11 +150,10 @@ def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: d
     requester = _end_request(run, now=now)
     _tell_end(run, now=now)
     accounting.charge(run, result, now=now)
-    _remember(run, result, now=now)
+    totals.keep(run, result, now=now)
     last_word = summaries.post_last_word(ending)
     providers.heard(run=run, now=now)
-    # What somebody asked for closes no circle, and is by far the most: it is not looked at.
-    is_stopped = stops.is_automatic(requester, run.agent) and breaker.look(run, now=now)
+    is_stopped = breaker.look(run, requester=requester, now=now)
     left = _leave_on_issue(ending, last_word)
     decision = followups.settle(ending, is_stopped=is_stopped)
     _write(run, {**left, **followups.columns(decision)})
@@ -266,27 +181,6 @@ def _write(run: Run, values: Mapping[str, Any]) -> None:
 def _reflect(run: Run, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         setattr(run, name, value)
-
-
-def _remains_columns(run: Run, remains: Remains) -> dict[str, Any]:
-    """Return the columns that the run directory fills; what it does not say stays as it is."""
-    return {
-        "exit_code": remains.exit_code,
-        "signal": remains.signal,
-        "process_pid": remains.process_pid or run.process_pid,
-        "process_group_id": remains.process_group_id or run.process_group_id,
-        "process_started_at": remains.process_started_at or run.process_started_at,
-        "log_store": "local_file",
-        "log_ref": log_ref(run.pk),
-        "log_bytes": remains.log_bytes,
-        "log_sha256": remains.log_sha256,
-        "stdout_excerpt": remains.stdout_excerpt,
-        "stderr_excerpt": remains.stderr_excerpt,
-        "last_output_at": remains.last_output_at or run.last_output_at,
-        "last_output_stream": remains.last_output_stream or run.last_output_stream,
-        "last_output_bytes": remains.log_bytes or run.last_output_bytes,
-        "last_output_seq": max(remains.output_chunks, run.last_output_seq),
-    }
 
 
 def _end_request(run: Run, *, now: datetime) -> Requester:
@@ -322,37 +216,6 @@ def _tell_end(run: Run, *, now: datetime) -> None:
     )
 
 
-def _remember(run: Run, result: Result, *, now: datetime) -> None:
-    """Keep the session and the agent's totals before anything else may start (beats HW-16)."""
-    context = contexts.read(run.context_snapshot)
-    own_session = sessions.keep(
-        run=run,
-        agent=run.agent,
-        context=context,
-        params=result.session_params,
-        display_id=result.session_display_id,
-        clear=result.clear_session,
-        error=run.error,
-        now=now,
-        usage=result.usage,
-    )
-    tokens = accounting.used(run)
-    totals = {
-        "last_run_id": run.pk,
-        "last_run_status": run.status,
-        "last_error": run.error,
-        "total_input_tokens": F("total_input_tokens") + tokens.input_tokens,
-        "total_output_tokens": F("total_output_tokens") + tokens.output_tokens,
-        "total_cached_input_tokens": F("total_cached_input_tokens") + tokens.cached_input_tokens,
-        "total_cost_cents": F("total_cost_cents") + accounting.cents(result),
-        "updated_at": now,
-        **own_session,
-    }
-    if not RuntimeState.objects.filter(pk=run.agent_id).update(**totals):
-        sessions.runtime_state(run.agent, now=now)
-        RuntimeState.objects.filter(pk=run.agent_id).update(**totals)
-
-
 def _settle_agent(run: Run, *, now: datetime) -> None:
     """Set the agent's status by what is left running; a pause, approval or end of it is never overwritten (H-35)."""
     went_well = run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED)
@@ -379,41 +242,3 @@ WHERE id = %(agent)s
 
 def _cancel_reason(run: Run) -> str | None:
     return None if run.cancel_requested_at is None else run.cancel_reason or "Cancelled"
-
-
-def _cancel_word(reason: str) -> str:
-    lowered = reason.lower()
-    if "budget" in lowered:
-        return "budget_paused"
-    return "paused" if "pause" in lowered else "cancelled"
-
-
-def _result_json(verdict: Verdict, result: Result, remains: Remains) -> dict[str, Any]:
-    """Return the adapter's result with the facts of the stop laid on top (H-96)."""
-    said = {key: value for key, value in result.result_json.items() if value is not None}
-    # What a program printed was masked when it was read; the rest is the adapter's.
-    kept = {key: value if key in _PRINTED else redaction.data(value, key=key) for key, value in said.items()}
-    extra: dict[str, Any] = {
-        "errorFamily": result.error_family,
-        "retryNotBefore": result.retry_not_before.isoformat() if result.retry_not_before else None,
-        "summary": kept.get("summary", redaction.text(result.summary) if result.summary else None),
-        **remains.facts,
-    }
-    stop = {
-        "stopReason": verdict.stop_reason,
-        "effectiveTimeoutSec": remains.timeout_seconds,
-        "timeoutConfigured": remains.timeout_seconds > 0,
-        "timeoutSource": "config" if remains.timeout_seconds > 0 else "default",
-        "timeoutFired": remains.timed_out,
-    }
-    return {**kept, **{key: value for key, value in extra.items() if value is not None}, **stop}
-
-
-def log_ref(run_id: UUID) -> str:
-    """Return where a run's log is kept, relative to the home folder."""
-    return f"runs/{run_id}/log.ndjson"
-
-
-def is_over(status: str) -> bool:
-    """Return whether a run of this status has ended."""
-    return status in RUN_TERMINAL

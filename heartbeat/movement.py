@@ -243,6 +243,8 @@ def _loop_stopped(found: Surroundings, agent: Agent) -> Movement | None:
     if found.loop_stop is None:
         return None
     sentence = f"{agent.name} went round in circles on it and is not called by itself any more."
+    if found.loop_stop.is_between_agents:
+        sentence = f"{found.loop_stop.reason}. Nobody but a person calls them now."
     return _say(found, Kind.LOOP, sentence, action=Action.LIFT_STOP, agent=agent.pk)
 
 

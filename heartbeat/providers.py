@@ -132,6 +132,12 @@ def shut_keys(company_ids: Iterable[UUID], *, now: datetime) -> set[tuple[UUID, 
     return set(rows.exclude(_lets_one_in(now)).values_list("company_id", "key"))
 
 
+def closed_for(agent: Agent, *, now: datetime) -> ProviderGate | None:
+    """Return the account of the agent when no run may call it now, None when one may."""
+    gates = ProviderGate.objects.filter(company_id=agent.company_id, key=key_of(agent))
+    return gates.exclude(state=GateState.OPEN).exclude(_lets_one_in(now)).first()
+
+
 def open_by_hand(*, gate: ProviderGate, actor: Actor, now: datetime) -> ProviderGate:
     """Let the runs of an account start again because a person says so. Raises Conflict when it is open."""
     with transaction.atomic():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -182,6 +182,15 @@ def failed_runs(company_id: UUID, now: datetime) -> int:
     latest = Run.objects.filter(agent=OuterRef("pk")).order_by("-created_at", "-id").values("status")[:1]
     agents = Agent.objects.filter(company_id=company_id).exclude(status=AgentStatus.TERMINATED)
     return agents.annotate(latest=Subquery(latest)).filter(latest__in=_FAILED).count()
+
+
+def dismissed_failures(company_id: UUID, dismissed: Mapping[UUID, datetime]) -> int:
+    """Return how many of the runs that `failed_runs` counts were dismissed after they ended (C-99)."""
+    newest = Run.objects.filter(agent=OuterRef("agent")).order_by("-created_at", "-id").values("pk")[:1]
+    rows = Run.objects.filter(company_id=company_id, pk__in=dismissed, status__in=_FAILED)
+    rows = rows.exclude(agent__status=AgentStatus.TERMINATED).filter(pk=Subquery(newest))
+    ends = rows.values_list("pk", "finished_at")
+    return sum(ended is None or ended <= dismissed[pk] for pk, ended in ends)
 
 
 def scheduler_heartbeats(company_ids: Sequence[UUID]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+from django.db.models import Q
 from django.dispatch import receiver
 
 from heartbeat import lifecycle, tree_stops, wakeups
@@ -19,6 +21,7 @@ from heartbeat.choices import (
     WakeupStatus,
 )
 from heartbeat.models import Run, WakeupRequest
+from heartbeat.runner import folders
 from heartbeat.wakeups import Call
 from issues import signals as issue_signals
 from issues.models import Issue, TreeHold
@@ -26,7 +29,8 @@ from issues.wakes import Wake
 from paperclip.companies import activity
 from paperclip.companies import signals as company_signals
 from paperclip.companies.actors import Actor
-from paperclip.companies.models import Agent, Company
+from paperclip.companies.models import Agent, Company, Project
+from paperclip.core.errors import Conflict
 from paperclip.governance import signals as governance_signals
 from paperclip.governance.models import Approval
 
@@ -178,6 +182,30 @@ def stop_company(*, company: Company, reason: str, actor: Actor, now: datetime, 
     """Cancel what a company runs or waits for when it is paused or archived (beats CW-34)."""
     runs, waiting = Run.objects.filter(company=company), WakeupRequest.objects.filter(company=company)
     _stop(runs, waiting, reason, actor=actor, now=now)
+
+
+@receiver(company_signals.company_leaves)
+def let_company_go(*, company: Company, **_: Any) -> None:
+    """Refuse while a program of the company runs; take its run folders of this host along after the commit."""
+    runs = Run.objects.filter(company=company)
+    busy = runs.filter(status=RunStatus.RUNNING).count()
+    if busy:
+        raise Conflict(
+            "The company is archived and its runs are being stopped; delete it when they have ended",
+            details={"runs": busy},
+        )
+    run_ids = set(runs.values_list("pk", flat=True))
+    transaction.on_commit(lambda: folders.forget(run_ids), robust=True)
+
+
+@receiver(governance_signals.project_stopped)
+def stop_project(*, project: Project, reason: str, actor: Actor, now: datetime, **_: Any) -> None:
+    """Cancel what runs or waits for a project whose budget is used up (H-158)."""
+    named = Q(project=project) | Q(issue__project=project) | Q(context_snapshot__projectId=str(project.pk))
+    asked = Q(issue__project=project) | Q(payload__projectId=str(project.pk))
+    requests = WakeupRequest.objects.filter(asked, company_id=project.company_id)
+    runs = Run.objects.filter(named, company_id=project.company_id)
+    _stop(runs, requests, reason, actor=actor, now=now)
 
 
 def _stop(runs: Any, requests: Any, reason: str, *, actor: Actor, now: datetime) -> None:

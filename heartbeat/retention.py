@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 
 from heartbeat.choices import RUN_TERMINAL, WAKEUP_WAITING, WakeupStatus
 from heartbeat.models import Run, RunEvent, WakeupRequest
-from paperclip.companies.models import Activity, Company
+from paperclip.companies.models import Activity, Company, SecretAccess
 from paperclip.governance.models import Notice
 
 NAME = "heartbeat.retention"
@@ -34,6 +34,7 @@ class Pass:
     wakeups: int
     skipped_wakeups: int
     activity: int
+    secret_accesses: int
     notices: int
     runs: int
 
@@ -47,6 +48,7 @@ def prune(*, now: datetime) -> Pass:
         wakeups=_wakeups(history),
         skipped_wakeups=_skipped(cutoff(settings.SKIPPED_WAKEUP_DAYS, now)),
         activity=_activity(cutoff(settings.ACTIVITY_DAYS, now)),
+        secret_accesses=_accesses(cutoff(settings.ACTIVITY_DAYS, now)),
         notices=_notices(history),
         runs=_runs(cutoff(settings.RUN_RETENTION_DAYS, now)),
     )
@@ -100,6 +102,10 @@ def _skipped(before: datetime | None) -> int:
 
 def _activity(before: datetime | None) -> int:
     return _of_companies(Activity, Activity.objects.all(), "created_at", before, most=BATCH)
+
+
+def _accesses(before: datetime | None) -> int:
+    return _of_companies(SecretAccess, SecretAccess.objects.all(), "created_at", before, most=BATCH)
 
 
 def _notices(before: datetime | None) -> int:

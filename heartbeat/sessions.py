@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from heartbeat import context as contexts
 from heartbeat import rotation, session_store
 from heartbeat.adapters.base import Usage
@@ -23,10 +25,13 @@ from heartbeat.models import Run, RuntimeState, TaskSession
 from heartbeat.session_store import Memory
 from issues.choices import SYSTEM_DOCUMENT
 from issues.models import IssueDocument
+from paperclip.companies import activity
+from paperclip.companies.actors import Actor
 from paperclip.companies.models import Agent
 from paperclip.core import naming
 
 TIMER_TASK = "__heartbeat__"
+RESET = "agent.runtime_session_reset"  # in the log
 HANDOFF, ROTATION_REASON, PREVIOUS = (
     "paperclipSessionHandoffMarkdown",
     "paperclipSessionRotationReason",
@@ -247,7 +252,8 @@ def runtime_state(agent: Agent, *, now: datetime) -> RuntimeState:
     return RuntimeState.objects.get(pk=agent.pk)
 
 
-def reset(*, agent: Agent, key: str | None, now: datetime) -> tuple[RuntimeState, int]:
+@transaction.atomic
+def reset(*, agent: Agent, key: str | None, actor: Actor, now: datetime) -> tuple[RuntimeState, int]:
     """Forget the agent's session of one task, or of all; return its state and how many were forgotten (H-167)."""
     sessions = TaskSession.objects.filter(agent=agent)
     if key is not None:
@@ -257,6 +263,15 @@ def reset(*, agent: Agent, key: str | None, now: datetime) -> tuple[RuntimeState
     if key is None:
         RuntimeState.objects.filter(pk=agent.pk).update(session_id=None, state_json={}, updated_at=now)
         state.refresh_from_db()
+    activity.record(
+        company_id=agent.company_id,
+        actor=actor,
+        action=RESET,
+        entity_type="agent",
+        entity_id=agent.pk,
+        details={"taskKey": key},
+        now=now,
+    )
     return state, cleared
 
 

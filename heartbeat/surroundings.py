@@ -27,8 +27,9 @@ from issues.choices import CLOSED, SYSTEM_DOCUMENT, IssueStatus
 from issues.holds import Gate
 from issues.models import Document, Issue
 from paperclip.companies.models import Agent
-from paperclip.governance import budgets
+from paperclip.governance import budgets, policies
 from paperclip.governance.budgets import Block
+from paperclip.governance.policies import Spent
 
 MAX_DEPTH = 8
 MAX_NODES = 2000
@@ -105,7 +106,7 @@ def load(issues: Sequence[Issue], *, now: datetime) -> Picture:
     reviewers = _reviewers(resting)
     in_review = waiting_for_review(resting, stories)
     freed = freed_among(issue.pk for issue in resting if issue.status == IssueStatus.BLOCKED)
-    blocks: dict[tuple[UUID, UUID | None], Block | None] = {}
+    spent = policies.spent_scopes({issue.company_id for issue in resting})
     around = {
         issue.pk: Surroundings(
             issue=issue,
@@ -117,7 +118,7 @@ def load(issues: Sequence[Issue], *, now: datetime) -> Picture:
             waits=waiting.get(issue.pk, waits.NOTHING),
             hold=held.get(issue.pk),
             loop_stop=stops.get((issue.pk, issue.assignee_agent_id)),
-            budget=_budget(issue, blocks) if issue.pk not in live else None,
+            budget=_budget(issue, spent) if issue.pk not in live else None,
             reviewer=reviewers.get(reviewer_id(issue)),
             gate=_gate_of(live.get(issue.pk), gates),
             waits_for_review=issue.pk in in_review,
@@ -247,14 +248,11 @@ def waiting_for_review(issues: Iterable[Issue], stories: dict[UUID, Story]) -> s
     return {issue_id for issue_id, text in texts if text and reviews.waits_for_review(text)}
 
 
-def _budget(issue: Issue, known: dict[tuple[UUID, UUID | None], Block | None]) -> Block | None:
+def _budget(issue: Issue, spent: Spent) -> Block | None:
     agent = issue.assignee_agent
     if agent is None:
         return None
-    key = (agent.pk, issue.project_id)
-    if key not in known:
-        known[key] = budgets.invocation_block(company=issue.company, agent=agent, project=issue.project)
-    return known[key]
+    return budgets.decide_block(company=issue.company, agent=agent, project=issue.project, spent=spent)
 
 
 def _has_runner(now: datetime) -> bool:

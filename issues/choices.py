@@ -231,3 +231,13 @@ RUN_OVER = ("succeeded", "failed", "cancelled", "timed_out")
 RUN_ACTIVE = ("queued", "running")
 # I-73, I-75: from these a comment may bring an issue back.
 RESUMABLE = (IssueStatus.DONE, IssueStatus.BLOCKED, IssueStatus.TODO, IssueStatus.IN_PROGRESS)
+
+
+class FeedbackTarget(models.TextChoices):
+    COMMENT = "issue_comment"
+    REVISION = "issue_document_revision"
+
+
+class Vote(models.TextChoices):
+    UP = "up"
+    DOWN = "down"

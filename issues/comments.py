@@ -11,6 +11,7 @@ from django.db import transaction
 from issues import checkout, confirmations, interrupts, locks, mentions, references, reopening, trail, wakes
 from issues.choices import CLOSED, AuthorType, ReferenceKind
 from issues.models import Comment, Issue
+from paperclip.companies import instance
 from paperclip.companies.actors import Actor
 from paperclip.core.errors import Conflict, Forbidden, NotFound, Unprocessable
 
@@ -124,7 +125,7 @@ def insert(
         author_user_id=actor.user_id,
         author_type=author_kind(actor),
         created_by_run_id=actor.run_id,
-        body=body,
+        body=instance.censored(body),
         presentation=presentation,
         metadata=metadata,
         created_at=now,

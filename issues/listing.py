@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from issues import attention, blockers, reading, search, tree, wire
+from issues import attention, blockers, handoffs, reading, search, tree, wire
 from issues.choices import IssueStatus
 from issues.models import LIST_ORDER, Comment, Issue, IssueLabel, Label
 from paperclip.companies.models import Activity
@@ -216,6 +216,8 @@ def _complete(
     blocked = [UUID(row["id"]) for row in rows if row["status"] == IssueStatus.BLOCKED]
     for key, verdict in attention.of(company_id, blocked).items():
         by_id[str(key)]["blockerAttention"] = verdict
+    for issue_id, handoff in handoffs.of_many(ids).items():
+        by_id[issue_id]["successfulRunHandoff"] = handoff
     if include_blocked_by:
         waits = blockers.summaries_by_blocked(ids)
         for row in rows:

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.db.models import QuerySet
 
-from issues import attention, blockers, references, snapshots, wire
+from issues import attention, blockers, handoffs, references, snapshots, wire
 from issues.choices import PLAN_DOCUMENT, SYSTEM_DOCUMENT, IssueStatus
 from issues.models import Comment, Document, DocumentRevision, Issue
 from paperclip.companies.models import Activity, Project
@@ -36,6 +36,7 @@ _DETAIL = snapshots.statement(
     snapshots.WORK_PRODUCTS,
     references.OUTBOUND,
     references.INBOUND,
+    handoffs.SHOWN,
 )
 _PLAIN = (
     f"SELECT {wire.select(Issue, 'issue')}, {snapshots.LABELS} FROM issues AS issue WHERE issue.id = %(id)s"  # noqa: S608
@@ -75,14 +76,14 @@ def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None
         return None
     (
         *values, goal_id, labels, ancestors, blocked_by, blocks, retry, project, goal, documents, plan,
-        products, outbound, inbound,
+        products, outbound, inbound, handoff,
     ) = found[0]  # fmt: skip
     row = wire.issue(values)
     waits = with_terminal_blockers(blocked_by)
     return row | _labels(labels) | {
         "goalId": goal_id, "ancestors": wire.fragment(ancestors or "[]"),
         "blockerAttention": blocker_attention(row, company_id=row["companyId"]), "productivityReview": None,
-        "successfulRunHandoff": None, "scheduledRetry": wire.fragment(retry), "blockedBy": waits,
+        "successfulRunHandoff": wire.fragment(handoff), "scheduledRetry": wire.fragment(retry), "blockedBy": waits,
         "blocks": wire.fragment(blocks or "[]"), **references.shown(outbound, inbound),
         "planDocument": wire.fragment(plan), "documentSummaries": wire.fragment(documents or "[]"),
         "legacyPlanDocument": None if plan else legacy_plan(row["description"]),

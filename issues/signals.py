@@ -7,7 +7,7 @@ own app and nothing else.
 | `work_stopped` | `issue`, `actor`, `source`, `reason`, `now` | heartbeat: cancels the run, returns its id |
 | `tree_stopped` | `hold`, `issue_ids`, `actor`, `now` | heartbeat: cancels runs and waiting wakes of the issues |
 | `tree_resumed` | `hold` (an ended pause), `issue_ids`, `actor`, `now` | heartbeat: calls whom the pause had stopped |
-| `status_changed` | `issue` as it is now, `before`, `actor`, `now` | issues: drops unfit monitors; routines: follow |
+| `status_changed` | `issue` as it is now, `before`, `actor`, `now` | issues: monitors, hand-offs; routines: follow |
 """
 
 from __future__ import annotations

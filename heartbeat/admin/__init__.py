@@ -1,5 +1,5 @@
-"""The pages of runs, runners and failure rules, and what runs add to the pages of agents and issues."""
+"""The pages of runs, runners, sessions and failure rules, and what runs add to the pages of agents and issues."""
 
-from heartbeat.admin import added, failure_rules, movement, runners, runs, standing
+from heartbeat.admin import added, failure_rules, movement, runners, runs, sessions, standing
 
-__all__ = ["added", "failure_rules", "movement", "runners", "runs", "standing"]
+__all__ = ["added", "failure_rules", "movement", "runners", "runs", "sessions", "standing"]

@@ -107,9 +107,7 @@ def _agent_form(issue: Issue, move: Movement) -> str:
 
 
 def _budget_page(issue: Issue, move: Movement) -> str:
-    if move.agent is not None:
-        return reverse("admin:companies_agent_edit", args=[move.agent])
-    return reverse("admin:companies_company_change", args=[issue.company_id])
+    return reverse("admin:governance_budgetpolicy_changelist")
 
 
 def _project_page(issue: Issue, move: Movement) -> str:

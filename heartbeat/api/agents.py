@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from heartbeat import queries, sessions
 from heartbeat.api.shapes import ResetStateOut, RuntimeStateOut, SchedulerHeartbeatOut, TaskSessionOut
 from heartbeat.models import RuntimeState, TaskSession
-from paperclip.companies import activity
 from paperclip.companies.api.agents import AgentView
 from paperclip.core import redaction
 from paperclip.core.api.fields import Text
@@ -59,16 +58,7 @@ class ResetSessionView(AgentView):
         """Forget the session of one task, or all of them."""
         agent = self.find_managed(agent_id)
         key = ResetIn.read(request.data or {}).get("task_key")
-        state, cleared = sessions.reset(agent=agent, key=key, now=self.now)
-        activity.record(
-            company_id=agent.company_id,
-            actor=self.actor,
-            action="agent.runtime_session_reset",
-            entity_type="agent",
-            entity_id=agent.pk,
-            details={"taskKey": key},
-            now=self.now,
-        )
+        state, cleared = sessions.reset(agent=agent, key=key, actor=self.actor, now=self.now)
         shown = {**_state(state), "cleared_task_sessions": cleared, "session_display_id": None}
         return Response(ResetStateOut.render(shown))
 

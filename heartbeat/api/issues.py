@@ -52,7 +52,9 @@ class IssueLiveRunsView(IssueView):
 class ActiveRunView(IssueView):
     """`GET /issues/:id/active-run`."""
 
-    @operation("Read the run that works on an issue, or null [H-181]", answers=LiveRunOut)
+    @operation(
+        "Read the run that works on an issue, or null [H-181]", answers=LiveRunOut, may_answer_null=True
+    )
     def get(self, request: Request, issue_id: str) -> Response:
         """Answer the run that holds the issue, null when none does."""
         run = queries.active_run(self.issue(issue_id))

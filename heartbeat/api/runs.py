@@ -10,7 +10,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from heartbeat import lifecycle, queries, retention, silence
+from heartbeat import lifecycle, outcomes, progress, queries, retention, silence
 from heartbeat.api.shapes import (
     LiveRunOut,
     LogPageOut,
@@ -119,7 +119,7 @@ class CancelRunView(RunDetailView):
         lifecycle.record_cancel(run, actor=self.actor, source=None, now=self.now)
         until = time.monotonic() + CANCEL_WAIT_SECONDS
         run.refresh_from_db()
-        while not lifecycle.is_over(run.status) and time.monotonic() < until:
+        while not progress.is_over(run.status) and time.monotonic() < until:
             time.sleep(0.05)
             run.refresh_from_db()
         return Response(self.whole(run))
@@ -164,7 +164,7 @@ class RunLogView(RunView):
         body = {
             "runId": run.pk,
             "store": run.log_store or "local_file",
-            "logRef": run.log_ref or lifecycle.log_ref(run.pk),
+            "logRef": run.log_ref or outcomes.log_ref(run.pk),
             "content": page.content,
         }
         if page.next_offset is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import PolymorphicProxySerializer
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,6 +21,7 @@ from paperclip.companies.models import Agent
 from paperclip.core import naming
 from paperclip.core.api.fields import Bool, Enum, Object, Text
 from paperclip.core.api.inputs import Input
+from paperclip.core.api.outputs import Output
 from paperclip.core.api.schema import operation
 from paperclip.core.errors import Conflict, Forbidden
 
@@ -34,6 +37,16 @@ class WakeIn(Input):
     payload = Object(required=False, allow_null=True)
     idempotency_key = Text(required=False, allow_null=True, max_length=255)
     force_fresh_session = Bool(required=False, allow_null=True)
+
+
+class NotInvokedOut(Output):
+    """No run follows."""
+
+    status = serializers.CharField()
+
+
+_WOKEN = PolymorphicProxySerializer("WokenOut", [RunRowOut, SkippedOut], resource_type_field_name=None)
+_INVOKED = PolymorphicProxySerializer("InvokedOut", [RunRowOut, NotInvokedOut], resource_type_field_name=None)
 
 
 class _WakingView(AgentView):
@@ -74,7 +87,7 @@ class _WakingView(AgentView):
 class WakeupView(_WakingView):
     """`POST /agents/:id/wakeup`."""
 
-    @operation("Wake an agent [C-60, H-162]", reads=WakeIn, answers=RunRowOut, status=202)
+    @operation("Wake an agent [C-60, H-162]", reads=WakeIn, answers=_WOKEN, status=202)
     def post(self, request: Request, agent_id: str) -> Response:
         """Wake the agent; answer the run, or why there is none."""
         agent = self.wakeable(agent_id)
@@ -98,7 +111,7 @@ class WakeupView(_WakingView):
 class InvokeView(_WakingView):
     """`POST /agents/:id/heartbeat/invoke`: the same, for callers that say little (H-164)."""
 
-    @operation("Wake an agent on demand [H-164]", answers=RunRowOut, status=202)
+    @operation("Wake an agent on demand [H-164]", answers=_INVOKED, status=202)
     def post(self, request: Request, agent_id: str) -> Response:
         """Wake the agent; fields of the wrong type are passed over."""
         agent = self.wakeable(agent_id)

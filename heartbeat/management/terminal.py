@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from heartbeat import duties, lifecycle, queries, words
+from heartbeat import duties, progress, queries, words
 from heartbeat.choices import RUN_LIVE, RunStatus
 from heartbeat.models import Run
 from paperclip.core import clock
@@ -128,7 +128,7 @@ def follow(run_id: UUID, *, out: OutputWrapper, err: OutputWrapper) -> Run:
             offset = page.offset
             _write(page.content, out, err)
         has_more = page is not None and (page.next_offset is not None or bool(page.content))
-        if lifecycle.is_over(run.status) and not has_more:
+        if progress.is_over(run.status) and not has_more:
             return run
         if not has_more:
             time.sleep(LOG_LOOK_SECONDS)

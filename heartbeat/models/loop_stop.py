@@ -15,7 +15,8 @@ from paperclip.core.models import ChangingRow
 class LoopStop(ChangingRow):
     """An agent is no longer called by itself for an issue, or without one, until a person has a say.
 
-    `runs` is how many runs in a row moved nothing; `run` the last of them.
+    `runs` is how many runs in a row moved nothing; `run` the last of them. A stop between agents keeps other agents'
+    calls away too: they called each other to and fro.
     """
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
@@ -26,6 +27,7 @@ class LoopStop(ChangingRow):
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     runs = models.PositiveSmallIntegerField()
     reason = models.TextField()
+    is_between_agents = models.BooleanField(default=False)
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by_actor_type = models.CharField(max_length=8, choices=ActorType.choices, null=True, blank=True)
     closed_by_actor_id = models.TextField(null=True, blank=True)

@@ -187,7 +187,8 @@ class RunEvent(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     company = models.ForeignKey(Company, on_delete=models.CASCADE)
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    # The constraint on (run, seq) is its index.
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, db_index=False, related_name="events")
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE)
     seq = models.PositiveIntegerField()
     event_type = models.CharField(max_length=32, choices=EventType.choices)

@@ -28,7 +28,9 @@ from issues import holds, locks, stranding, trail
 from issues.choices import CLOSED, IssuePriority, OriginKind
 from issues.models import Issue
 from issues.stranding import Origin, Word
+from paperclip.companies import instance
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE
+from paperclip.companies.instance import Experimental
 from paperclip.companies.models import Agent
 
 NAME = "recovery.graph"
@@ -52,6 +54,7 @@ class Pass:
 
 def sweep(*, now: datetime) -> Pass:
     """Look through everything that waits or is reviewed; anyone may call it, twice, side by side."""
+    wanted = instance.experimental()
     figures: Counter[str] = Counter()
     causes: set[UUID] = set()
     for page in passes.pages(_sources):
@@ -64,7 +67,7 @@ def sweep(*, now: datetime) -> Pass:
                 continue
             figures["findings"] += 1
             causes.add(finding.leaf_id)
-            figures[_see_to(finding, picture, now=now)] += 1
+            figures[_see_to(finding, picture, wanted, now=now)] += 1
     figures["escalations_closed"] = _close_obsolete(causes, now=now)
     return Pass(**figures)
 
@@ -116,13 +119,13 @@ def _sources(after: UUID) -> Sequence[tuple[UUID]]:
 # --- See to one finding ----------------------------------------------------------------------------------
 
 
-def _see_to(finding: Finding, picture: Picture, *, now: datetime) -> str:
+def _see_to(finding: Finding, picture: Picture, wanted: Experimental, *, now: datetime) -> str:
     """Do what is to be done about a finding, and return the figure it counts under."""
-    if not settings.GRAPH_AUTO_RECOVERY:
+    if not wanted.enable_issue_graph_liveness_auto_recovery:
         return "skipped_auto_recovery_disabled"
     ids = [finding.issue.pk, finding.leaf_id, *finding.movement.path]
     changed = [picture.around[each].issue.updated_at for each in ids if each in picture.around]
-    if max(changed) < now - timedelta(hours=settings.GRAPH_LOOKBACK_HOURS):
+    if max(changed) < now - timedelta(hours=wanted.issue_graph_liveness_auto_recovery_lookback_hours):
         return "skipped_outside_lookback"
     found = stranding.find_open(finding.issue.company_id, KIND, str(finding.leaf_id))
     if found is not None and finding.issue.pk in set(stranding.waiting_for(found.pk)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from heartbeat import lifecycle
+from heartbeat import lifecycle, outcomes
 from heartbeat.choices import RunnerState, RunStatus
 from heartbeat.models import Run, Runner, Tick
 
@@ -50,7 +50,7 @@ def _reap(runner: Runner, *, now: datetime) -> int:
     )
     runs = Run.objects.filter(runner=runner, status=RunStatus.RUNNING).values_list("pk", flat=True)
     count = sum(
-        lifecycle.lose(run_id=run_id, message=message, remains=lifecycle.Remains(), now=now) is not None
+        lifecycle.lose(run_id=run_id, message=message, remains=outcomes.Remains(), now=now) is not None
         for run_id in list(runs)
     )
     Runner.objects.filter(pk=runner.pk, lease_expires_at__lt=now).update(

@@ -31,12 +31,12 @@ class Sweep(Protocol[_Figures]):
     def __call__(self, *, now: datetime) -> _Figures: ...
 
 
-def alone(name: str, sweep: Sweep[_Done], otherwise: Callable[[], _Done]) -> Sweep[_Done]:
-    """Return `sweep` as a duty that one host does at a time; others get `otherwise`, figures of nothing."""
+def alone(name: str, sweep: Sweep[_Done]) -> Sweep[_Done | None]:
+    """Return `sweep` as a duty that one host does at a time; others get None."""
 
-    def do(*, now: datetime) -> _Done:
+    def do(*, now: datetime) -> _Done | None:
         with locks.held(name) as mine:
-            return sweep(now=now) if mine else otherwise()
+            return sweep(now=now) if mine else None
 
     return do
 

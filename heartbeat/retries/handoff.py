@@ -11,7 +11,7 @@ from heartbeat.endings import Ending
 from heartbeat.models import Run
 from heartbeat.retries import standing
 from heartbeat.retries.decisions import Decision, Requeue
-from issues import trail
+from issues import handoffs, trail
 from issues.choices import IssueStatus
 
 WAKE_REASON = "finish_successful_run_handoff"
@@ -143,5 +143,4 @@ def _tell(ending: Ending, progress: str) -> None:
         "assigneeAgentId": run.agent_id,
         "detectedProgressSummary": progress,
     }
-    action = "issue.successful_run_handoff_required"
-    trail.record(issue, action, actor=system_notices.ACTOR, now=ending.now, details=details)
+    trail.record(issue, handoffs.REQUIRED, actor=system_notices.ACTOR, now=ending.now, details=details)

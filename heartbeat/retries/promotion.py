@@ -25,6 +25,7 @@ from issues import blockers, holds
 from issues.models import Issue
 from paperclip.companies.models import Agent
 from paperclip.core import clock
+from paperclip.governance import policies
 
 NAME = "heartbeat.retries"
 # A transaction this large takes some hundredths of a second; smaller ones cost more per run.
@@ -177,6 +178,7 @@ def _look(runs: Sequence[Run], *, now: datetime) -> dict[UUID, Facts]:
     held = holds.gates_of(issue_ids) if issue_ids else {}
     stops = LoopStop.objects.filter(agent_id__in={run.agent_id for run in runs}, closed_at__isnull=True)
     stopped = set(stops.values_list("agent_id", "issue_id"))
+    spent = policies.spent_scopes({run.company_id for run in runs}) if runs else frozenset()
     facts: dict[UUID, Facts] = {}
     for run in runs:
         context = contexts.read(run.context_snapshot)
@@ -200,6 +202,7 @@ def _look(runs: Sequence[Run], *, now: datetime) -> dict[UUID, Facts]:
             project=run.issue.project if run.issue is not None else None,
             unresolved_blockers=ready[run.issue_id].unresolved_blocker_issue_ids if run.issue_id else (),
             run=run,
+            spent=spent,
         )
     return facts
 

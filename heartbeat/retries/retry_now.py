@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from heartbeat import context as contexts
-from heartbeat import events, gates
+from heartbeat import events, gates, providers
 from heartbeat.choices import RunStatus
 from heartbeat.models import Run, WakeupRequest
 from heartbeat.retries import promotion
@@ -96,7 +96,16 @@ def _start(run_id: UUID, *, actor: Actor, now: datetime) -> Outcome | None:
     run = Run.objects.select_related("agent").get(pk=run_id)
     if refused is not None:
         return Outcome("gate_suppressed", f"The retry was called off: {refused.message}", run, refused.code)
-    return Outcome("promoted", "The retry is queued and starts as soon as a runner is free", run)
+    return Outcome("promoted", _when_it_starts(run, now=now), run)
+
+
+def _when_it_starts(run: Run, *, now: datetime) -> str:
+    """A person brings a retry forward, not what its provider asked for: that is opened at the account itself."""
+    gate = providers.closed_for(run.agent, now=now)
+    if gate is None:
+        return "The retry is queued and starts as soon as a runner is free"
+    until = f", not before {gate.not_before:%H:%M} UTC" if gate.not_before else ""
+    return f"The retry is queued and starts when {gate.label} takes calls again{until}"
 
 
 def _locked(run_id: UUID) -> Run | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from heartbeat import lifecycle
+from heartbeat import lifecycle, outcomes
 from heartbeat.adapters import registry
 from heartbeat.adapters.base import ConfigError, Ended, Result
 from heartbeat.models import Run
@@ -52,7 +52,7 @@ def _lose(run_id: UUID, directory: RunDir, *, now: datetime) -> bool:
     killed = directory.kill_leftovers()
     message = LOST + (f"; {killed} leftover processes were ended" if killed else "")
     stat = directory.log_stat()
-    remains = lifecycle.Remains(
+    remains = outcomes.Remains(
         log_bytes=stat.bytes if stat is not None else None,
         stdout_excerpt=_excerpt(directory, "stdout"),
         stderr_excerpt=_excerpt(directory, "stderr"),
@@ -77,13 +77,13 @@ def _result(record: Exit, directory: RunDir, timeout: float, *, adapter_type: st
         return Result(error_message=str(error), error_code=error.code)
 
 
-def _remains(record: Exit, directory: RunDir, timeout: float) -> lifecycle.Remains:
+def _remains(record: Exit, directory: RunDir, timeout: float) -> outcomes.Remains:
     facts: dict[str, Any] = {"logTruncated": True} if record.truncated else {}
     if record.leftover_processes:
         facts["leftoverProcesses"] = record.leftover_processes
     if record.error is not None:
         facts["shimError"] = {"code": record.error.code, "message": record.error.message}
-    return lifecycle.Remains(
+    return outcomes.Remains(
         exit_code=record.exit_code,
         signal=record.signal,
         timed_out=record.timed_out,

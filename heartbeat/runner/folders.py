@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,11 @@ def prune(*, now: datetime) -> Pass:
         if removed >= BATCH:
             break
     return Pass(removed)
+
+
+def forget(run_ids: Collection[UUID]) -> int:
+    """Remove the folders of these runs from this home, however young; how many that were."""
+    return sum(_remove(RunDir(path)) for path, _ in _folders() if UUID(path.name) in run_ids)
 
 
 def space() -> Space:

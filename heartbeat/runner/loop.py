@@ -32,10 +32,10 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
-from heartbeat import claims, lifecycle, runners
+from heartbeat import claims, outcomes, progress, runners
 from heartbeat.choices import RunStatus
 from heartbeat.models import Run, Runner
-from heartbeat.runner import ending, lease, nursery, start, strays
+from heartbeat.runner import ending, lease, log_news, nursery, start, strays
 from heartbeat.runner.due import DueWork, first_line
 from heartbeat.runner.listening import Listener
 from heartbeat.runner.nursery import Nursery
@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 THREADS = 4
 POLL_SECONDS = 1.0
 PROGRESS_SECONDS = 1.0
+LOG_NEWS_SECONDS = 0.5
 ORPHAN_LOOK_SECONDS = 0.5
 
 
@@ -60,6 +61,7 @@ class Live:
     pidfd: int | None = None
     told_started: bool = False
     log_bytes: int = 0
+    told_bytes: int = 0
     cancelled: bool = False
     ending: bool = False
     retry_at: float = 0.0
@@ -96,6 +98,7 @@ class Loop:
         self.nursery = Nursery(Path(settings.RUNS_ROOT)) if nursery.is_possible() else None
         self.claim = Every(POLL_SECONDS)
         self.progress = Every(PROGRESS_SECONDS)
+        self.log_news = Every(LOG_NEWS_SECONDS)
         self.orphans = Every(ORPHAN_LOOK_SECONDS)
         self.cancels = Every(POLL_SECONDS)
         self.renewal = Every(settings.RUNNER_LEASE_SECONDS / 3)
@@ -168,6 +171,8 @@ class Loop:
             self._look_for_work(at)
         if self.progress.is_due(at):
             self._keep_progress()
+        if self.live and self.log_news.is_due(at):
+            self._tell_output()
         if at >= self.due_work.look_at:
             self.due_work.look(at)
 
@@ -196,6 +201,8 @@ class Loop:
             self.renewal.due_at,
             self.due_work.look_at,
         )
+        if self.live:
+            next_due = min(next_due, self.log_news.due_at)
         if any(item.pidfd is None for item in self.live.values()):
             next_due = min(next_due, self.orphans.due_at)
         pause = POLL_SECONDS if self.outage else min(max(next_due - at, 0.0), POLL_SECONDS)
@@ -329,6 +336,7 @@ class Loop:
         """In a thread: end the run; when the database is away, leave it for a later try."""
         started = item.started
         try:
+            self._tell_output_of(item)
             ended = ending.end(
                 run_id=started.run_id, claim_token=started.claim_token, directory=started.directory
             )
@@ -361,7 +369,7 @@ class Loop:
             stat = item.started.directory.log_stat()
             if stat is not None and stat.bytes > item.log_bytes:
                 item.log_bytes = stat.bytes
-                lifecycle.mark_output(
+                progress.mark_output(
                     run_id=item.started.run_id,
                     claim_token=item.started.claim_token,
                     log_bytes=stat.bytes,
@@ -369,16 +377,26 @@ class Loop:
                     now=clock.now(),
                 )
 
+    def _tell_output(self) -> None:
+        for item in list(self.live.values()):
+            if not item.ending:
+                self._tell_output_of(item)
+
+    def _tell_output_of(self, item: Live) -> None:
+        item.told_bytes = log_news.tell(
+            run_id=item.started.run_id, directory=item.started.directory, told_bytes=item.told_bytes
+        )
+
     def _tell_started(self, item: Started) -> bool:
         found = item.directory.read_started()
         if found is None:
             return False
-        lifecycle.mark_started(
+        progress.mark_started(
             run_id=item.run_id,
             claim_token=item.claim_token,
             pid=found.pid,
             group_id=found.process_group_id,
-            log_ref=lifecycle.log_ref(item.run_id),
+            log_ref=outcomes.log_ref(item.run_id),
             started_at=datetime.fromisoformat(found.started_at),
         )
         return True

@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.conf import settings
 
-from heartbeat import lifecycle, preparation
+from heartbeat import lifecycle, outcomes, preparation
 from heartbeat.adapters import registry
 from heartbeat.adapters.base import ConfigError, Program, Result
 from heartbeat.models import Run
 from heartbeat.runner import rundir
 from heartbeat.runner.nursery import Nursery
 from heartbeat.runner.rundir import RunDir, Spec
+from paperclip.companies import instance
 from paperclip.core import clock
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def _directory(run: Run, program: Program, secret_names: list[str], notes: tuple
         max_log_bytes=settings.RUN_LOG_MAX_BYTES,
         adapter_type=run.agent.adapter_type,
         claim_token=str(run.claim_token),
-        mask_env=tuple(secret_names),
+        mask_env=(*secret_names, *instance.names_to_censor()),
         notes=notes,
     )
     return rundir.create(root, str(run.pk), spec, program.environment)
@@ -95,7 +96,7 @@ def _fail(run: Run, message: str, code: str) -> None:
         run_id=run.pk,
         claim_token=run.claim_token,
         result=Result(error_message=message, error_code=code),
-        remains=lifecycle.Remains(),
+        remains=outcomes.Remains(),
         now=clock.now(),
     )
 

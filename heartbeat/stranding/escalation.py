@@ -20,7 +20,7 @@ from heartbeat.models import Run
 from heartbeat.stranding import owners, verdicts
 from heartbeat.stranding.verdicts import Step
 from heartbeat.wakeups import Call
-from issues import stranding
+from issues import handoffs, stranding
 from issues.choices import ORIGIN_ONE_OPEN, OriginKind
 from issues.models import Issue
 from issues.stranding import Origin, Word
@@ -62,13 +62,14 @@ def escalate(issue: Issue, run: Run | None, step: Step, *, now: datetime) -> Esc
         if not stranding.may_wait_for(issue, recovery):
             recovery = None
     word = _word(issue, run, step, recovery=recovery, owner=owner, has_room=has_room)
-    handed_off = step.cause == verdicts.MISSING_STATE
+    asked = handoffs.carried(issue.pk) if step.cause == verdicts.MISSING_STATE else None
     blocked = stranding.block(
         issue,
         on=recovery,
         word=word,
-        action="issue.successful_run_handoff_escalated" if handed_off else "issue.updated",
+        action="issue.updated" if step.cause != verdicts.MISSING_STATE else handoffs.ESCALATED,
         details={
+            **(asked or {}),
             "source": "recovery.reconcile_stranded_assigned_issue",
             "recoveryCause": step.cause,
             "latestRunId": run.pk if run is not None else None,

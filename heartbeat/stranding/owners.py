@@ -10,7 +10,7 @@ from django.db.models import Q, Subquery
 from issues.models import Issue
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentRole
 from paperclip.companies.models import Agent, Company, Project
-from paperclip.governance import budgets
+from paperclip.governance import budgets, policies
 
 _HEADS = (AgentRole.CTO, AgentRole.CEO)
 
@@ -46,10 +46,11 @@ class Staff:
 
 def first_able(company: Company, candidates: Iterable[Agent | None], project: Project | None) -> Agent | None:
     """Return the first of `candidates` who may run and whose budget allows it; None when nobody may."""
+    spent = policies.spent_scopes([company.pk])
     for agent in candidates:
         if agent is None or agent.status in AGENT_NOT_INVOKABLE:
             continue
-        if budgets.invocation_block(company=company, agent=agent, project=project) is None:
+        if budgets.decide_block(company=company, agent=agent, project=project, spent=spent) is None:
             return agent
     return None
 

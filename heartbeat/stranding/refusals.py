@@ -18,6 +18,7 @@ from heartbeat.stranding.verdicts import Step
 from issues import blockers
 from issues.models import Issue
 from paperclip.companies.models import Agent
+from paperclip.governance import policies
 
 
 def of(*, issue: Issue, agent: Agent, run: Run | None, step: Step, now: datetime) -> Refused | None:
@@ -33,11 +34,12 @@ def of(*, issue: Issue, agent: Agent, run: Run | None, step: Step, now: datetime
 
 
 def facts_of_many(issues: Sequence[Issue], steps: Mapping[UUID, Step]) -> dict[UUID, Facts]:
-    """Return what the gates look at for each of `issues`, in one query; pauses, stops and reviews are the caller's.
+    """Return what the gates look at for each of `issues`, in two queries; pauses, stops and reviews are the caller's.
 
     `assignee_agent`, with its company, and `project` are read.
     """
     ready = blockers.readiness_of(issue.pk for issue in issues)
+    spent = policies.spent_scopes({issue.company_id for issue in issues}) if issues else frozenset()
     found: dict[UUID, Facts] = {}
     for issue in issues:
         agent = issue.assignee_agent
@@ -50,6 +52,7 @@ def facts_of_many(issues: Sequence[Issue], steps: Mapping[UUID, Step]) -> dict[U
             issue=issue,
             project=issue.project,
             unresolved_blockers=ready[issue.pk].unresolved_blocker_issue_ids,
+            spent=spent,
         )
     return found
 

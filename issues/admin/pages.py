@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from issues import comments, lifecycle, search
-from issues.admin import filters, interactions, policy
+from issues.admin import filters, interactions, orders, parts, policy
 from issues.admin.attachments import AttachmentDeeds
 from issues.admin.forms import (
     IssueForm,
@@ -23,11 +23,13 @@ from issues.admin.forms import (
     status_choices,
 )
 from issues.admin.interactions import InteractionDeeds
+from issues.admin.orders import OrderPages
+from issues.admin.parts import LiveParts
 from issues.admin.policy import PolicyDeeds
 from issues.admin.work_products import WorkProductDeeds
 from issues.choices import CLOSED, IssuePriority
 from issues.fields import Fields
-from issues.models import Comment, Issue, IssueDocument, Relation
+from issues.models import Issue, IssueDocument, Relation
 from paperclip.companies import told
 from paperclip.companies.models import Activity
 from paperclip.core import clock, links, naming, panels
@@ -38,13 +40,14 @@ from paperclip.core.links import Link
 from paperclip.core.lists import Heading
 from paperclip.core.scope import scope_of
 
-_COMMENTS_SHOWN = 200
 _CHILDREN_SHOWN = 100
 _ACTIVITY_SHOWN = 40
 
 
 @admin.register(Issue)
-class IssueAdmin(AttachmentDeeds, WorkProductDeeds, InteractionDeeds, PolicyDeeds, BoardModelAdmin):
+class IssueAdmin(
+    AttachmentDeeds, WorkProductDeeds, InteractionDeeds, PolicyDeeds, LiveParts, OrderPages, BoardModelAdmin
+):
     """Tickets: the work that people write and agents take."""
 
     board_name = "issue"
@@ -130,12 +133,13 @@ class IssueAdmin(AttachmentDeeds, WorkProductDeeds, InteractionDeeds, PolicyDeed
         may_write = self.has_change_permission(request, row)
         return {
             "title": f"{row.identifier} {row.title}",
-            "heads": [(panel, panel.context(row, request)) for panel in panels.of("issue-head")],
+            **parts.head(row, request),
+            **parts.thread(row, request),
             "panels": [(panel, panel.context(row, request)) for panel in panels.of("issue")],
             "asks": interactions.context(row),
             "flow": policy.context(row, request),
+            "orders": orders.context(row),
             "labels": [link.label for link in row.label_links.select_related("label")],
-            "thread": _thread(row),
             "blockers": _related(row, blocking=True),
             "blocked": _related(row, blocking=False),
             "children": list(
@@ -197,14 +201,6 @@ def _assignee_value(issue: Issue) -> str:
     if issue.assignee_agent_id:
         return f"agent:{issue.assignee_agent_id}"
     return f"user:{issue.assignee_user_id}" if issue.assignee_user_id else ""
-
-
-def _thread(issue: Issue) -> dict[str, Any]:
-    rows = Comment.objects.filter(issue=issue).select_related("author_agent", "author_user")
-    newest = list(
-        rows.defer("presentation", "metadata").order_by("-created_at", "-number")[: _COMMENTS_SHOWN + 1]
-    )
-    return {"comments": list(reversed(newest[:_COMMENTS_SHOWN])), "is_cut": len(newest) > _COMMENTS_SHOWN}
 
 
 def _related(issue: Issue, *, blocking: bool) -> list[Issue]:

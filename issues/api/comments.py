@@ -13,6 +13,7 @@ from issues import comments, queries
 from issues.api.base import IssueView
 from issues.api.shapes import CommentOut
 from issues.choices import AuthorType
+from paperclip.companies.api import repeating
 from paperclip.core import jsonable, naming
 from paperclip.core.api.fields import Bool, Enum, Int, Items, Text, Uuid
 from paperclip.core.api.inputs import Input
@@ -136,6 +137,7 @@ class CommentsView(IssueView):
         )
 
     @operation("Comment on an issue [I-170]", reads=CommentInput, answers=CommentOut, status=201)
+    @repeating.once
     def post(self, request: Request, issue_id: str) -> Response:
         """Write a comment, with what follows from it."""
         target = self.locate(issue_id)

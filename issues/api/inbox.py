@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -140,6 +141,9 @@ class ReadView(IssueView):
         return Response({"id": issue.pk, "removed": removed})
 
 
+_UNARCHIVED = PolymorphicProxySerializer("UnarchivedOut", [ArchiveOut, Ok], resource_type_field_name=None)
+
+
 class InboxArchiveView(IssueView):
     """`POST` and `DELETE /issues/:id/inbox-archive`."""
 
@@ -152,7 +156,7 @@ class InboxArchiveView(IssueView):
         row = reading.archive(issue=issue, user_id=_user(self), actor=self.actor, now=self.now)
         return Response(ArchiveOut.render(row))
 
-    @operation("Put an issue back into the caller's inbox [I-193]", answers=ArchiveOut, also={200: Ok})
+    @operation("Put an issue back into the caller's inbox [I-193]", answers=_UNARCHIVED)
     def delete(self, request: Request, issue_id: str) -> Response:
         """Answer the archive entry that is gone, or `{ok}` when there was none."""
         issue = self.issue(issue_id)

@@ -319,7 +319,7 @@ class PayloadField(serializers.DictField):
     """What was put, by its kind."""
 
 
-@extend_schema_field(InteractionResultOut(allow_null=True))
+@extend_schema_field(InteractionResultOut)
 class ResultField(serializers.DictField):
     """What came of it."""
 

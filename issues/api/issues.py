@@ -23,6 +23,7 @@ from issues.api.shapes import (
     ScheduledRetryOut,
 )
 from issues.api.work_products import WorkProductOut
+from paperclip.companies.api import repeating
 from paperclip.core import naming
 from paperclip.core.api.outputs import Output
 from paperclip.core.api.schema import operation, query
@@ -130,6 +131,7 @@ class ChildrenView(IssueView):
     """`POST /issues/:id/children`."""
 
     @operation("Create an issue below another [I-161]", reads=ChildInput, answers=IssueOut, status=201)
+    @repeating.once
     def post(self, request: Request, issue_id: str) -> Response:
         """Create a child that inherits project, goal and workspace."""
         parent = self.locate(issue_id)

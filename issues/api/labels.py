@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from issues import labels
 from issues.api.shapes import LabelOut
 from issues.models import Label
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.core.api.fields import Text
 from paperclip.core.api.inputs import Input
@@ -43,6 +44,7 @@ class LabelsView(CompanyView):
         )
 
     @operation("Create a label [I-198]", reads=LabelInput, answers=LabelOut, status=201)
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         """Create a label; 409 when there is one of that name."""
         values = LabelInput.read(request.data)

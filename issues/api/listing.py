@@ -16,6 +16,7 @@ from issues.api.references import RelatedWorkOut
 from issues.api.shapes import ActiveRunOut, BlockerAttentionOut, IssueOut, RelationOut
 from issues.choices import IssueStatus
 from issues.listing import Filters
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.core import naming
 from paperclip.core.api.schema import operation, query
@@ -76,7 +77,13 @@ class NewIssueOut(IssueOut):
 class CompanyIssuesView(CompanyView):
     """`GET` and `POST /companies/:companyId/issues`."""
 
-    @operation("List the issues of a company [I-159]", answers=IssueRowOut, many=True, query=LIST_QUERY)
+    @operation(
+        "List the issues of a company [I-159]",
+        answers=IssueRowOut,
+        many=True,
+        query=LIST_QUERY,
+        refuses=(422,),
+    )
     def get(self, request: Request, company_id: str) -> Response:
         """Answer a page, most urgent and newest first."""
         limit = positive(request, "limit", default=listing.DEFAULT_LIMIT, most=listing.MAX_LIMIT)
@@ -85,6 +92,7 @@ class CompanyIssuesView(CompanyView):
         return Response(listing.company(self.company.pk, filters, limit=limit, offset=offset))
 
     @operation("Create an issue [I-160]", reads=IssueInput, answers=NewIssueOut, status=201)
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         """Create an issue and wake whom it is given to."""
         fields = fields_of(IssueInput.read(request.data))

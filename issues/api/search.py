@@ -55,6 +55,7 @@ class SearchView(CompanyView):
             query("limit", int, "1 to 50; 20 when absent."),
             query("offset", int, "0 to 200."),
         ],
+        refuses=(429,),
     )
     def get(self, request: Request, company_id: str) -> Response:
         """Answer a page; sixty a minute are allowed to each caller."""

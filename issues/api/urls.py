@@ -9,6 +9,7 @@ from issues.api import (
     checkout,
     comments,
     documents,
+    feedback,
     inbox,
     interactions,
     issues,
@@ -72,4 +73,9 @@ urlpatterns = [
     path("issues/<str:issue_id>/approvals/<str:approval_id>", approvals.IssueApprovalView.as_view()),
     path("approvals/<str:approval_id>/issues", approvals.ApprovalIssuesView.as_view()),
     path("issues/<str:issue_id>/activity", activity.IssueActivityView.as_view()),
+    path("issues/<str:issue_id>/feedback-votes", feedback.FeedbackVotesView.as_view()),
+    path("issues/<str:issue_id>/feedback-traces", feedback.IssueTracesView.as_view()),
+    path("companies/<str:company_id>/feedback-traces", feedback.CompanyTracesView.as_view()),
+    path("feedback-traces/<str:trace_id>", feedback.TraceView.as_view()),
+    path("feedback-traces/<str:trace_id>/bundle", feedback.TraceBundleView.as_view()),
 ]

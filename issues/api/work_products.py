@@ -13,6 +13,7 @@ from issues import work_products
 from issues.api.base import IssueView
 from issues.choices import HealthStatus, ReviewState, WorkProductStatus, WorkProductType
 from issues.models import WorkProduct
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView
 from paperclip.core.api.fields import Bool, Enum, Object, Text, Uuid
 from paperclip.core.api.inputs import Input
@@ -83,6 +84,7 @@ class WorkProductsView(IssueView):
     @operation(
         "Add a work product to an issue [I-186]", reads=WorkProductInput, answers=WorkProductOut, status=201
     )
+    @repeating.once
     def post(self, request: Request, issue_id: str) -> Response:
         """Add a work product."""
         target = self.locate(issue_id)

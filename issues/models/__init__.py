@@ -3,6 +3,7 @@
 from issues.models.attachment import Attachment
 from issues.models.comment import Comment
 from issues.models.document import Document, DocumentRevision, IssueDocument
+from issues.models.feedback import FeedbackVote
 from issues.models.hold import TreeHold, TreeHoldMember
 from issues.models.interaction import Interaction
 from issues.models.issue import (
@@ -16,7 +17,7 @@ from issues.models.issue import (
     Relation,
 )
 from issues.models.policy import Decision
-from issues.models.reference import ReferenceMention
+from issues.models.reference import ReferenceMention, ReferenceScan
 from issues.models.work_product import WorkProduct
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Decision",
     "Document",
     "DocumentRevision",
+    "FeedbackVote",
     "InboxArchive",
     "Interaction",
     "Issue",
@@ -35,6 +37,7 @@ __all__ = [
     "Label",
     "ReadState",
     "ReferenceMention",
+    "ReferenceScan",
     "Relation",
     "TreeHold",
     "TreeHoldMember",

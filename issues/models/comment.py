@@ -26,7 +26,12 @@ class Comment(ChangingRow):
     author_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     author_type = models.CharField(max_length=8, choices=AuthorType.choices)
     created_by_run = models.ForeignKey(
-        "heartbeat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="comments"
+        "heartbeat.Run",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,  # `comment_by_run` is its index
+        related_name="comments",
     )
     body = models.TextField()
     presentation = models.JSONField(null=True, blank=True)

@@ -43,3 +43,17 @@ class ReferenceMention(Row):
 
     def __str__(self) -> str:
         return f"{self.source_kind} of {self.source_issue_id} names {self.target_issue_id}"
+
+
+class ReferenceScan(models.Model):
+    """How far the looking through of texts has come that were written before references were kept: one row."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    after_id = models.UUIDField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "issue_reference_scans"
+
+    def __str__(self) -> str:
+        return f"{self.name} after {self.after_id}"

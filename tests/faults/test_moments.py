@@ -109,7 +109,7 @@ def test_killed_after_the_claim_and_before_the_program_starts(product, agent, tm
     assert len(started) == 2, "the first run's program, and this one's once"
 
 
-def test_killed_after_the_start_and_before_the_process_is_known(product, agent, tmp_path):
+def test_killed_after_the_start_and_before_the_process_is_known(product, agent, tmp_path):  # HB-1, HB-2, HB-3
     product.start("runner")
     wait_for(lambda: "capacity" in product.said(), seconds=30, what="the runner to begin")
     run = wake(agent)
@@ -125,6 +125,9 @@ def test_killed_after_the_start_and_before_the_process_is_known(product, agent, 
         product.kill("runner")
     product.start("runner")
     ends_well_and_once(product, run, tmp_path / "ledger")
+    run.refresh_from_db()
+    assert (run.error, run.error_code) == (None, None), "a live program is followed again, not given up"
+    assert not run.events.filter(level="warn").exists()
 
 
 @pytest.mark.parametrize(

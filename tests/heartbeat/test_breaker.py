@@ -8,8 +8,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from heartbeat import breaker, stops
-from heartbeat.breaker import Step
+from heartbeat import breaker, circles, stops
+from heartbeat.circles import Step
 from heartbeat.models import LoopStop, Run, WakeupRequest
 from issues import comments, documents
 from issues import lifecycle as issue_lifecycle
@@ -58,7 +58,9 @@ def ran(agent, issue, *, by=SYSTEM, does=None, **fields):
 
 def look(run):
     run.refresh_from_db()
-    return breaker.look(run, now=soon())
+    request = run.wakeup_request
+    requester = (request.requested_by_actor_type, request.requested_by_actor_id)
+    return breaker.look(run, requester=requester, now=soon())
 
 
 def rounds(agent, issue, count, **more):
@@ -305,17 +307,24 @@ def test_runs_on_issues_are_no_part_of_a_timers_loop(cast, issue):
     ],
 )
 def test_what_goes_in_circles(steps, loops):
-    assert breaker.goes_in_circles(steps, limit=2) is loops
+    assert circles.goes_in_circles(steps, limit=2) is loops
 
 
-def test_a_look_is_one_query(cast, issue):
+@pytest.mark.parametrize(
+    ("by", "queries"),
+    [
+        pytest.param(("user", "somebody"), 0, id="a person asked for it"),
+        pytest.param(("agent", "another"), 1, id="another agent did"),
+        pytest.param(SYSTEM, 2, id="nobody did"),
+    ],
+)
+def test_a_look_is_a_query_for_each_kind_of_circle(cast, issue, by, queries):
     for _ in range(3):
         ran(cast.engineer, issue)
-    run = ran(cast.engineer, issue)
-    run.refresh_from_db()
+    run = Run.objects.select_related("agent").get(pk=ran(cast.engineer, issue).pk)
     with CaptureQueriesContext(connection) as asked:
-        assert breaker.look(run, now=soon()) is False
-    assert len(asked) == 1
+        assert breaker.look(run, requester=by, now=soon()) is False
+    assert len(asked) == queries
 
 
 # --- What a stop does ------------------------------------------------------------------------------------

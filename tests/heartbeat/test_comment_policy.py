@@ -7,8 +7,8 @@ import pytest
 from heartbeat import context as contexts
 from heartbeat import lifecycle, wake_payload
 from heartbeat.adapters.base import Result
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, RunEvent, WakeupRequest
+from heartbeat.outcomes import Remains
 from issues import comments
 from paperclip.companies import actors
 from paperclip.core import clock

@@ -8,8 +8,8 @@ from django.db import connection
 
 from heartbeat.adapters.base import Result
 from heartbeat.choices import FailureCategory
-from heartbeat.lifecycle import Remains
 from heartbeat.models import FailureRule, Run
+from heartbeat.outcomes import Remains
 from heartbeat.retries import classify, patterns, rules
 from heartbeat.retries.classify import Failure
 from heartbeat.retries.rules import Draft

@@ -74,6 +74,14 @@ class Engine(RuleBasedStateMachine):
     def somebody_pauses_or_resumes_an_agent(self, place, paused):
         self.world.set_paused(self._agent(place), paused)
 
+    @rule(place=places, mode=st.sampled_from(["pause", "pause", "resume", "cancel", "restore"]))
+    def somebody_gives_an_order_over_a_tree(self, place, mode):
+        self.world.hold(self._issue(place), mode)
+
+    @rule()
+    def somebody_ends_every_pause(self):
+        self.world.release_holds()
+
     @rule(place=places)
     def somebody_cancels_a_run(self, place):
         live = self.world.live()
@@ -142,12 +150,18 @@ class Engine(RuleBasedStateMachine):
     def everything_holds(self):
         self.world.check()
 
+    @invariant()
+    def the_board_says_what_moves_everything(self):
+        self.world.check_everything_is_said()
+
     def teardown(self):
         try:
             for how in ("killed", "well, silent"):
                 self.world.wake_everybody()
+                self.world.release_holds()
                 self.world.quiesce(how)
                 self.world.check_nothing_stands_still()
+                self.world.check_everything_is_said()
             assert self.world.waiting_wakes() == 0, "a wake waits for ever"
         finally:
             with connection.cursor() as cursor:

@@ -316,3 +316,58 @@ def test_a_blocker_that_is_over_does_not_hold_the_question(cast, issue, run, sta
         assert run.followup_mechanism == "handoff"
     else:
         assert "waits for other issues" in run.followup_reason
+
+
+# --- How the question stands, on the issue ---------------------------------------------------------------
+
+
+def shown(cast, issue):
+    """What GET of the issue and its row in the list say, which is the same."""
+    detail = cast.as_owner.get(f"/api/issues/{issue.pk}").json()["successfulRunHandoff"]
+    rows = cast.as_owner.get(f"/api/companies/{cast.company.pk}/issues").json()
+    (listed,) = [row["successfulRunHandoff"] for row in rows if row["id"] == str(issue.pk)]
+    assert listed == detail
+    return detail
+
+
+def test_an_issue_that_was_never_asked_about_says_nothing(cast, issue):  # I-142
+    assert shown(cast, issue) is None
+
+
+def test_the_question_is_shown_until_somebody_answers_it(cast, issue, run):  # I-142, I-157
+    end(run)
+    asked = requests().get().run
+
+    question = shown(cast, issue)
+    assert {**question, "createdAt": None} == {
+        "state": "required",
+        "required": True,
+        "sourceRunId": str(run.pk),
+        "correctiveRunId": str(asked.pk),
+        "assigneeAgentId": str(cast.engineer.pk),
+        "detectedProgressSummary": "Wrote half of the parser.",
+        "createdAt": None,
+    }
+
+    assert cast.as_owner.patch(f"/api/issues/{issue.pk}", {"status": "done"}).status_code == 200
+
+    entry = Activity.objects.get(action="issue.successful_run_handoff_resolved")
+    assert (entry.details["resolvedByStatus"], entry.details["correctiveRunId"]) == ("done", str(asked.pk))
+    answered = shown(cast, issue)
+    assert (answered["state"], answered["required"]) == ("resolved", False)
+
+
+def test_a_question_that_the_product_hands_on_is_escalated_and_not_answered(cast, issue, run):  # H-146
+    end(run)
+    (asked,) = claim()
+    end(asked)
+    issue.refresh_from_db()
+    assert issue.status == "blocked"
+    assert not Activity.objects.filter(action="issue.successful_run_handoff_resolved").exists()
+    handed_on = shown(cast, issue)
+    assert (handed_on["state"], handed_on["sourceRunId"]) == ("escalated", str(run.pk))
+
+
+def test_a_change_without_a_question_answers_none(cast, issue, run):
+    assert cast.as_owner.patch(f"/api/issues/{issue.pk}", {"status": "done"}).status_code == 200
+    assert not Activity.objects.filter(action__startswith="issue.successful_run_handoff").exists()

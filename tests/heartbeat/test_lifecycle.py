@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from heartbeat import lifecycle, words
+from heartbeat import lifecycle, outcomes, words
 from heartbeat.adapters.base import Result, Usage
 from heartbeat.choices import Mechanism
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, RunEvent, RuntimeState, TaskSession, WakeupRequest
+from heartbeat.outcomes import Remains
 from paperclip.companies import actors
 from paperclip.core import clock
 from paperclip.governance.models import CostEvent
@@ -85,7 +85,7 @@ def run(cast, issue):
     ],
 )
 def test_the_verdict_is_computed_from_what_is_left(remains, result, expected):
-    verdict = lifecycle.decide_verdict(result=result, remains=remains, cancel_reason=None)
+    verdict = outcomes.decide(result=result, remains=remains, cancel_reason=None)
     assert (verdict.status, verdict.error_code, verdict.stop_reason) == expected
 
 
@@ -98,7 +98,7 @@ def test_the_verdict_is_computed_from_what_is_left(remains, result, expected):
     ],
 )
 def test_a_cancelled_run_is_cancelled_whatever_its_exit(reason, word):
-    verdict = lifecycle.decide_verdict(result=Result(), remains=OK, cancel_reason=reason)
+    verdict = outcomes.decide(result=Result(), remains=OK, cancel_reason=reason)
     assert (verdict.status, verdict.stop_reason) == ("cancelled", word)
 
 

@@ -14,8 +14,8 @@ from heartbeat import actionability, liveness, wake_payload
 from heartbeat import context as contexts
 from heartbeat.adapters.base import Result
 from heartbeat.evidence import NOTHING, Evidence
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, WakeupRequest
+from heartbeat.outcomes import Remains
 from issues import comments, documents
 from issues.models import Issue, WorkProduct
 from paperclip.companies import actors

@@ -6,7 +6,7 @@ import pytest
 
 from heartbeat import lifecycle, stops
 from heartbeat.adapters.base import Result
-from heartbeat.lifecycle import Remains
+from heartbeat.outcomes import Remains
 from paperclip.companies import actors
 from paperclip.core import clock
 from paperclip.governance.models import Notice

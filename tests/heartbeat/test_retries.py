@@ -11,8 +11,8 @@ from django.db import connection, transaction
 from heartbeat import claims, followups, lifecycle
 from heartbeat.adapters.base import Result
 from heartbeat.endings import Ending
-from heartbeat.lifecycle import Remains
 from heartbeat.models import ProviderGate, Run, RunEvent, WakeupRequest
+from heartbeat.outcomes import Remains
 from heartbeat.retries import backoff, classify, diagnostic, max_turns, promotion, transient
 from issues.models import Issue
 from paperclip.companies import actors

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from heartbeat import claims, lifecycle
 from heartbeat.adapters.base import Result
 from heartbeat.choices import RUN_LIVE
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, Runner
+from heartbeat.outcomes import Remains
 from heartbeat.retries import promotion
 from tests import factories
 from tests.heartbeat.test_retries import FAILED, LIMIT, NOW, RESET, TURNS, UPSTREAM

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from heartbeat.models import Run, RunEvent
+from heartbeat import providers
+from heartbeat.models import ProviderGate, Run, RunEvent
 from heartbeat.retries import retry_now
 from paperclip.companies import actors
-from paperclip.companies.models import Activity
+from paperclip.companies.models import Activity, Agent
 from paperclip.core import clock
 from tests import factories
 from tests.heartbeat.test_promotion import set_scene, waits
@@ -114,3 +115,21 @@ def test_a_run_that_is_over_or_never_was_cannot_be_started(cast, person):
     assert retry_now.run(run_id=over.pk, actor=person, now=NOW).outcome == "no_scheduled_retry"
     assert retry_now.run(run_id=cast.company.pk, actor=person, now=NOW).outcome == "no_scheduled_retry"
     assert not Activity.objects.filter(action="heartbeat.retry_now").exists()
+
+
+def test_a_closed_account_is_named_and_not_jumped(cast, issue, waiting, person):  # H-132, field note 11
+    """A person brings the retry forward; what the provider asked for is opened at the account itself."""
+    agent = Agent.objects.get(pk=cast.engineer.pk)
+    ProviderGate.objects.filter(company=cast.company).delete()
+    gate = ProviderGate.objects.create(
+        company=cast.company, key=providers.key_of(agent), label="claude", state="closed",
+        closed_at=NOW, not_before=NOW + timedelta(hours=1),
+    )  # fmt: skip
+    outcome = retry_now.issue(issue_id=issue.pk, actor=person, now=NOW)
+    assert (outcome.outcome, outcome.run.status) == ("promoted", "queued")
+    assert "starts when claude takes calls again, not before" in outcome.message
+    assert claim(NOW) == []
+
+    providers.open_by_hand(gate=gate, actor=person, now=NOW)
+
+    assert [run.pk for run in claim(NOW)] == [waiting.pk]

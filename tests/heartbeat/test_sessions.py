@@ -10,8 +10,9 @@ import pytest
 from heartbeat import accounting, lifecycle, preparation, sessions
 from heartbeat.adapters.base import Result, Usage
 from heartbeat.choices import RUN_LIVE
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, RuntimeState, TaskSession
+from heartbeat.outcomes import Remains
+from paperclip.companies import actors
 from paperclip.core import clock
 from paperclip.governance.models import CostEvent
 from tests import factories
@@ -133,7 +134,7 @@ class TestGoingOn:
     def test_reset_forgets_it(self, agent, issue):  # H-167
         end(begin(agent, issue))
         end(begin(agent, wakeReason="manual"), session="own")
-        sessions.reset(agent=agent, key=None, now=clock.now())
+        sessions.reset(agent=agent, key=None, actor=actors.system("test"), now=clock.now())
         assert begin(agent, issue).session_id_before is None
         assert begin(agent, wakeReason="manual").session_id_before is None
 

@@ -11,8 +11,8 @@ from heartbeat import preparation, reviews, summaries, wake_payload
 from heartbeat.adapters.base import Result
 from heartbeat.endings import Ending
 from heartbeat.evidence import Evidence
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, WakeupRequest
+from heartbeat.outcomes import Remains
 from heartbeat.summaries import History
 from issues import documents
 from issues.models import DocumentRevision, Issue, IssueDocument

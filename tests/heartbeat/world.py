@@ -12,16 +12,18 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from heartbeat import claims, duties, lifecycle, wakeups
+from heartbeat import claims, duties, lifecycle, movement, wakeups
+from heartbeat import context as contexts
 from heartbeat.adapters.base import Result
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, WAKEUP_WAITING, RunStatus
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run, Runner, WakeupRequest
+from heartbeat.moves import Kind
+from heartbeat.outcomes import Remains
 from heartbeat.wakeups import Call
-from issues import comments
+from issues import comments, holds, tree_control
 from issues import lifecycle as issue_lifecycle
-from issues.choices import CLOSED, IssueStatus
-from issues.models import Issue
+from issues.choices import CLOSED, HoldMode, HoldStatus, IssueStatus
+from issues.models import Issue, TreeHold
 from paperclip.companies import actors, agents
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Agent
@@ -152,8 +154,35 @@ class World:
         change = agents.pause if paused else agents.resume
         self._try(lambda: change(agent=Agent.objects.get(pk=agent.pk), actor=self.person, now=self.now))
 
+    def hold(self, issue_id: UUID, mode: str) -> None:
+        self._try(
+            lambda: tree_control.give(
+                root_id=issue_id,
+                mode=mode,
+                actor=self.person,
+                now=self.now,
+                metadata={"wakeAgents": True} if mode == HoldMode.RESTORE else None,
+            )
+        )
+
+    def release_holds(self) -> None:
+        """End every pause by hand, as a person would who forgot none."""
+        held = TreeHold.objects.filter(company=self.company, mode=HoldMode.PAUSE, status=HoldStatus.ACTIVE)
+        for hold in held.order_by("created_at", "id"):
+            self._try(
+                lambda hold=hold: tree_control.release(
+                    hold_id=hold.pk, root_id=hold.root_issue_id, actor=self.person, now=self.now
+                )
+            )
+
     def claim(self, runner: Runner, most: int = 1) -> list[Run]:
-        return list(claims.claim(runner=runner, most=most, now=self.now))
+        claimed = list(claims.claim(runner=runner, most=most, now=self.now))
+        for run in claimed:
+            held = run.issue_id is not None and holds.gate(run.issue_id) is not None
+            assert not held or contexts.read(run.context_snapshot).flag("treeHoldInteraction"), (
+                f"{run} started under a pause without anybody's word"
+            )
+        return claimed
 
     def end(self, run: Run, how: str) -> None:
         result, remains = ENDINGS[how](self.now)
@@ -243,6 +272,27 @@ class World:
         )
         for issue in rows:
             assert self._is_moved(issue), f"nobody will move {issue.identifier} ({issue.status})"
+
+    def check_everything_is_said(self) -> None:
+        """Of every open issue that somebody has the board says what moves it next, and that is true or mends it."""
+        rows = Issue.objects.filter(company=self.company, assignee_agent__isnull=False).exclude(
+            status__in=CLOSED
+        )
+        issues = list(rows.select_related("company", "project", "assignee_agent", "assignee_user"))
+        moves = movement.of_many(issues, now=self.now)
+        live = set(
+            Run.objects.filter(company=self.company, status__in=RUN_LIVE).values_list("issue_id", flat=True)
+        )
+        for issue in issues:
+            move = moves[issue.pk]
+            about = f"{issue.identifier} ({issue.status}): {move.kind}: {move.sentence}"
+            assert move.sentence, about
+            assert move.kind != Kind.OVER, about
+            if move.kind in (Kind.RUN, Kind.QUEUED, Kind.RETRY):
+                assert move.run is not None, about
+                assert not move.path and issue.pk in live or move.path, about
+            if move.is_missing:
+                assert move.action is not None, f"nothing mends {about}"
 
     def _is_moved(self, issue: Issue) -> bool:
         agent = issue.assignee_agent

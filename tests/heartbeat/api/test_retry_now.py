@@ -24,7 +24,7 @@ def path(issue):
     return f"/api/issues/{issue.pk}/scheduled-retry/retry-now"
 
 
-def test_the_board_starts_a_waiting_retry(cast, issue, waiting):  # HB-28, H-182
+def test_the_board_starts_a_waiting_retry(cast, issue, waiting):  # HB-28, H-182, I-202, IC-116
     first = cast.as_owner.post(path(issue))
     second = cast.as_owner.post(f"/api/issues/{issue.identifier.lower()}/scheduled-retry/retry-now")
     assert (first.status_code, first.json()["outcome"]) == (200, "promoted")
@@ -46,13 +46,13 @@ def test_the_board_starts_a_waiting_retry(cast, issue, waiting):  # HB-28, H-182
     }
 
 
-def test_nothing_to_start(cast, issue):  # HB-29
+def test_nothing_to_start(cast, issue):  # HB-29, IC-116
     answer = cast.as_owner.post(path(issue))
     assert (answer.status_code, answer.json()["outcome"]) == (200, "no_scheduled_retry")
     assert answer.json()["scheduledRetry"] is None
 
 
-def test_a_gate_in_the_way_is_told(cast, issue, waiting):  # HB-30
+def test_a_gate_in_the_way_is_told(cast, issue, waiting):  # HB-30, IC-116
     type(cast.engineer).objects.filter(pk=cast.engineer.pk).update(status="paused")
     body = cast.as_owner.post(path(issue)).json()
     assert (body["outcome"], body["scheduledRetry"]["errorCode"]) == (

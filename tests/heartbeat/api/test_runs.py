@@ -106,6 +106,17 @@ def test_lists_are_bounded(cast, query, count):
     assert rows == sorted(rows, key=lambda row: row["createdAt"], reverse=True)
 
 
+@pytest.mark.parametrize(
+    "query", [pytest.param("", id="HB-83 by itself"), pytest.param("?limit=0", id="HB-83 zero")]
+)
+def test_live_runs_are_at_most_fifty(cast, query):
+    Run.objects.bulk_create(
+        Run(company=cast.company, agent=cast.engineer, status="queued") for _ in range(75)
+    )
+    rows = cast.as_owner.get(f"/api/companies/{cast.company.pk}/live-runs{query}").json()
+    assert len(rows) == 50
+
+
 def test_a_list_can_be_of_one_agent(cast, run):
     factories.run(cast.peer)
     listing = f"/api/companies/{cast.company.pk}/heartbeat-runs?agentId="

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from heartbeat import lifecycle
 from heartbeat.adapters.base import Result
-from heartbeat.lifecycle import Remains
 from heartbeat.models import Run
+from heartbeat.outcomes import Remains
 from heartbeat.recovery import stranded
 from issues import locks, tree_control
 from issues.models import Issue

@@ -6,11 +6,13 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from heartbeat import duties, queries
 from heartbeat.models import Tick
 from heartbeat.recovery import graph, silent_runs, stranded
-from paperclip.core import clock
+from paperclip.companies import assets
+from paperclip.core import clock, locks
 from tests import factories
 from tests.heartbeat.recovery import scenes
 
@@ -27,6 +29,26 @@ def test_a_tick_gets_stranded_work_going_and_keeps_the_figures(cast):
     assert scenes.live(issue)
     assert Tick.objects.get(name=stranded.NAME).summary["continuation_requeued"] == 1
     assert {graph.NAME, silent_runs.NAME} <= set(done)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_figures_of_the_host_that_is_at_it_stay(cast):
+    now = clock.now()
+    scenes.stranded(cast.engineer)
+    duties.do(stranded.NAME, now=now)
+    with connection.copy().cursor() as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [locks._key(stranded.NAME)])
+        assert duties.do(stranded.NAME, now=now + timedelta(minutes=1)) == "another host is at it"
+        other.connection.close()
+    tick = Tick.objects.get(name=stranded.NAME)
+    assert (tick.committed_at, tick.summary["continuation_requeued"]) == (now, 1)
+
+
+def test_files_that_nothing_names_are_swept_once_an_hour(cast):
+    now = clock.now()
+    assert duties.do(assets.SWEEP, now=now) == {"orphans": 0, "unfinished": 0}
+    assert duties.do(assets.SWEEP, now=now + timedelta(minutes=59)) == "not yet due again"
+    assert isinstance(duties.do(assets.SWEEP, now=now + timedelta(minutes=61)), dict)
 
 
 @pytest.mark.parametrize("name", [stranded.NAME, silent_runs.NAME, graph.NAME])

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from heartbeat import lifecycle
+from heartbeat import lifecycle, outcomes, progress
 from heartbeat.models import Run, Runner
 from issues.models import Issue
 from paperclip.companies import actors
@@ -30,7 +30,7 @@ def agent(company, code: str | None = None, **config) -> Agent:
 
 def ended(run: Run, *, seconds: float = 15) -> Run:
     wait_for(
-        lambda: lifecycle.is_over(Run.objects.values_list("status", flat=True).get(pk=run.pk)),
+        lambda: progress.is_over(Run.objects.values_list("status", flat=True).get(pk=run.pk)),
         seconds=seconds,
         what="the run to end",
     )
@@ -201,7 +201,7 @@ def test_cancel_and_pause_stop_the_whole_group(product, tmp_path):
     assert Run.objects.count() == 2
 
 
-def test_a_run_whose_shim_is_killed_is_tried_once_more(product, tmp_path):
+def test_a_run_whose_shim_is_killed_is_tried_once_more(product, tmp_path):  # HB-5, HW-6
     company = factories.company()
     marker = tmp_path / "once"
     code = (
@@ -285,7 +285,7 @@ def test_a_program_taken_from_its_runner_while_it_was_away_is_ended(product):
     product.start("runner")
     pid = started(run).process_pid
     product.kill("runner")
-    lifecycle.lose(run_id=run.pk, message="the host was silent", remains=lifecycle.Remains(), now=clock.now())
+    lifecycle.lose(run_id=run.pk, message="the host was silent", remains=outcomes.Remains(), now=clock.now())
     Run.objects.filter(retry_of_run=run).update(status="cancelled")
 
     product.start("runner")

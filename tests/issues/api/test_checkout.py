@@ -1,3 +1,5 @@
+"""I-61 to I-65, I-166: an issue is taken by one, and by nobody else."""
+
 from __future__ import annotations
 
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""I-11, I-70, I-71, I-169, I-171: the thread of an issue is read."""
+
 from __future__ import annotations
 
 from uuid import uuid4

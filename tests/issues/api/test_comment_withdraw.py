@@ -1,3 +1,5 @@
+"""I-72, I-172: a comment nobody has seen yet is taken back."""
+
 from __future__ import annotations
 
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""I-154, I-200: the search over a company."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""I-18, I-19, I-132 to I-134, I-179 to I-184: documents and their versions."""
+
 from __future__ import annotations
 
 from uuid import uuid4

@@ -1,3 +1,5 @@
+"""I-67, I-168: the board takes a checkout away."""
+
 from __future__ import annotations
 
 import pytest

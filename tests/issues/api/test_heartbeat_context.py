@@ -1,3 +1,5 @@
+"""I-153, I-163: what an agent reads before it starts."""
+
 from __future__ import annotations
 
 from uuid import uuid4

@@ -1,3 +1,5 @@
+"""I-17, I-152, I-192, I-193, I-208, C-45, C-46: inboxes of agents and people."""
+
 from __future__ import annotations
 
 from datetime import timedelta
@@ -65,7 +67,7 @@ def test_only_agents_have_one(cast, path, who):
 
 
 def test_persons_inbox(cast):
-    """I-152."""
+    """I-152, B-62."""
     factories.issue(cast.company, title="made", created_by_user=cast.owner)
     away = factories.issue(cast.company, title="put away", created_by_user=cast.owner)
     factories.issue(cast.company, title="cancelled", created_by_user=cast.owner, status="cancelled")
@@ -82,6 +84,7 @@ def test_persons_inbox(cast):
 
 
 def test_person_is_named(cast):
+    """B-63."""
     caller = cast.as_agent(cast.engineer)
 
     assert caller.get(MINE).status_code == 400

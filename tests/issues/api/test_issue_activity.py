@@ -1,3 +1,5 @@
+"""I-156, I-209, C-97, K-28: the log of an issue."""
+
 from __future__ import annotations
 
 import pytest

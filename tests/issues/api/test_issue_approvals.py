@@ -1,3 +1,5 @@
+"""I-28, I-140, I-194 to I-196, C-79: approvals an issue waits for."""
+
 from __future__ import annotations
 
 from uuid import uuid4

@@ -1,3 +1,5 @@
+"""I-55, I-161: parts of an issue."""
+
 from __future__ import annotations
 
 import pytest

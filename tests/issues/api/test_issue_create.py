@@ -1,3 +1,5 @@
+"""I-5, I-29 to I-60, I-160, K-22: an issue is written."""
+
 from __future__ import annotations
 
 from uuid import uuid4

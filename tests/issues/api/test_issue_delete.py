@@ -1,3 +1,5 @@
+"""I-165, IW-1, K-24: an issue is deleted."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""I-135, I-141, I-162, K-22: one issue is read."""
+
 from __future__ import annotations
 
 from uuid import uuid4

@@ -1,3 +1,5 @@
+"""I-5, I-27 to I-52, I-164, K-22: an issue is changed."""
+
 from __future__ import annotations
 
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""I-16, I-197 to I-199, K-24: labels."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""I-66, I-167, K-23: a checkout is given back."""
+
 from __future__ import annotations
 
 import pytest

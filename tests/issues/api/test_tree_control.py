@@ -257,7 +257,7 @@ def test_an_unknown_root_is_named_so(cast):
     assert (answer.status_code, answer.json()["error"]) == (404, "Root issue not found")
 
 
-def test_a_follow_up_under_a_pause_is_refused(cast, root, child):  # I-75
+def test_a_follow_up_under_a_pause_is_refused(cast, root, child):  # I-75, IC-51
     order(cast.as_owner, root, "pause")
 
     answer = cast.as_owner.post(path(child, "comments"), {"body": "go on", "resume": True})
