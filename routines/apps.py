@@ -13,10 +13,10 @@ class RoutinesConfig(AppConfig):
 
     def ready(self) -> None:
         from heartbeat import duties
-        from routines import triggers
+        from routines import firing, receivers  # noqa: F401  connects them
 
         # The runner fires too, so that an occurrence does not wait for the scheduler's next look.
-        duties.register(triggers.DUTY, triggers.fire_due)
+        duties.register(firing.DUTY, firing.fire_due, next_due=firing.next_due)
         post_migrate.connect(_register_schedules, sender=self)
 
 

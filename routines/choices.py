@@ -32,6 +32,30 @@ class TriggerKind(models.TextChoices):
     API = "api"
 
 
+class SigningMode(models.TextChoices):
+    """How the sender of a webhook proves to know its secret."""
+
+    BEARER = "bearer"
+    HMAC_SHA256 = "hmac_sha256"
+    GITHUB_HMAC = "github_hmac"
+    NONE = "none"
+
+
+class ClockChanges(models.TextChoices):
+    """What a schedule with a fixed time does on the day that the clock is changed (RW-4)."""
+
+    ONCE = "once"  # right after a gap, at the first of two equal times
+    AS_SHOWN = "as_shown"  # as often as a clock on the wall shows the time: not at all, or twice
+
+
+class VariableType(models.TextChoices):
+    TEXT = "text"
+    TEXTAREA = "textarea"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    SELECT = "select"
+
+
 class RunSource(models.TextChoices):
     SCHEDULE = "schedule"
     MANUAL = "manual"
@@ -48,10 +72,19 @@ class RunStatus(models.TextChoices):
     FAILED = "failed"
 
 
+class RunOutcome(models.TextChoices):
+    """What became of the issue a run is linked to, whoever made it."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
 # What a caller may say of themselves (R-8).
 CALLER_SOURCES = (RunSource.MANUAL, RunSource.API)
 # These say why.
 EXPLAINED = (RunStatus.COALESCED, RunStatus.SKIPPED, RunStatus.FAILED)
+# Other work took these up.
+FOLDED = (RunStatus.COALESCED, RunStatus.SKIPPED)
 
 CATCH_UP_CAP = 25
 RECENT_RUNS = 25
@@ -60,3 +93,11 @@ RUNS_MAX = 200
 TITLE_MAX = 200
 LABEL_MAX = 120
 IDEMPOTENCY_KEY_MAX = 255
+ROUTINES_MAX = 500
+REVISIONS_MAX = 100
+VARIABLES_MAX = 100
+OPTIONS_MAX = 50
+OPTION_MAX = 120
+REPLAY_WINDOW_SEC = 300
+REPLAY_WINDOW_MIN_SEC, REPLAY_WINDOW_MAX_SEC = 30, 86_400
+GRACE_MAX_SEC = 366 * 86_400

@@ -30,6 +30,12 @@ def live(routines: Iterable[Routine]) -> QuerySet[Issue]:
     return issues.order_by("-updated_at", "-created_at")
 
 
+def hold_open(issue: Issue) -> bool:
+    """Lock an issue; False when it was closed or hidden since it was looked at."""
+    rows = Issue.objects.select_for_update(no_key=True).filter(pk=issue.pk, status__in=OPEN)
+    return rows.filter(hidden_at__isnull=True).order_by().values_list("pk").first() is not None
+
+
 def live_of_kind(routine: Routine, fingerprint: str) -> Issue | None:
     """Return the live issue that stands for a dispatch with `fingerprint`, or None (R-79)."""
     same = Q(origin_fingerprint__in=[fingerprint, UNMARKED])

@@ -11,13 +11,13 @@ from django.db import transaction
 
 from paperclip.companies.actors import Actor
 from paperclip.core.errors import Conflict, NotFound, Unprocessable
-from routines import references, rights, trail
-from routines.choices import RoutineStatus
-from routines.models import Routine
+from routines import references, revisions, rights, trail, variables
+from routines.choices import RoutineStatus, TriggerKind
+from routines.models import Routine, Trigger
 
 
 def create(*, company_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Routine:
-    """Store a routine and return it; `fields` by column name (R-20 to R-25).
+    """Store a routine and return it; `fields` by column name (R-20 to R-25). Its variables are those its texts ask for.
 
     One without an agent is a draft and starts `paused`. Raises Forbidden, NotFound, Conflict or
     Unprocessable.
@@ -29,6 +29,9 @@ def create(*, company_id: UUID, fields: Mapping[str, Any], actor: Actor, now: da
         values["status"] = _status(
             values.get("status", RoutineStatus.ACTIVE), values.get("assignee_agent_id")
         )
+        declared = values.get("variables", [])
+        variables.require_readable_defaults(declared)
+        values["variables"] = variables.synced(declared, values["title"], values.get("description"))
         routine = Routine.objects.create(
             company_id=company_id,
             created_by_agent_id=actor.agent_id,
@@ -40,6 +43,7 @@ def create(*, company_id: UUID, fields: Mapping[str, Any], actor: Actor, now: da
             **values,
         )
         trail.of_routine(routine, "routine.created", actor=actor, now=now)
+        revisions.record(routine=routine, summary="Created routine", actor=actor, now=now)
     return routine
 
 
@@ -54,18 +58,19 @@ def update(
     """Change a routine and return it; what is equal stays untouched, down to `updated_at` (R-98).
 
     Triggers keep their due times: what is overdue when a paused routine goes on fires then (R-61). Raises
-    NotFound, Forbidden, Unprocessable, and Conflict for an archived routine that is to come back (RW-16).
+    NotFound, Forbidden, Unprocessable, and Conflict for a change of an archived routine (RW-16), or of one that was
+    changed since `base_revision_id` (R-27).
     """
     with transaction.atomic():
         routine = locked(routine_id)
         rights.require_editor(actor, routine, fields)
-        if base_revision_id is not None:
-            # No revisions are kept, so none can be the one a caller has seen (R-27).
-            raise Conflict("Routine was updated by someone else", details={"currentRevisionId": None})
+        if base_revision_id is not None and base_revision_id != routine.latest_revision_id:
+            raise revisions.conflict(routine, "Routine was updated by someone else")
         references.require_valid(routine.company_id, fields)
         values = _after_edit(routine, fields)
         changed = {name: value for name, value in values.items() if getattr(routine, name) != value}
         if changed:
+            refuse_archived(routine)
             changed |= {
                 "updated_by_agent_id": actor.agent_id,
                 "updated_by_user_id": actor.user_id,
@@ -74,6 +79,8 @@ def update(
             Routine.objects.filter(pk=routine.pk).update(**changed)
             routine.refresh_from_db()
         trail.of_routine(routine, "routine.updated", actor=actor, now=now)
+        if changed:
+            revisions.record(routine=routine, summary="Updated routine", actor=actor, now=now)
     return routine
 
 
@@ -93,17 +100,33 @@ def locked(routine_id: UUID) -> Routine:
     return routine
 
 
+def refuse_archived(routine: Routine) -> None:
+    """Raise Conflict for a routine that is over for good (RW-16)."""
+    if routine.status == RoutineStatus.ARCHIVED:
+        raise Conflict("Routine is archived")
+
+
 def _after_edit(routine: Routine, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns an edit comes to (R-25)."""
+    """Return the columns an edit comes to (R-24 to R-26)."""
     values = dict(fields)
     status = values.get("status", routine.status)
     agent_id = values.get("assignee_agent_id", routine.assignee_agent_id)
-    if routine.status == RoutineStatus.ARCHIVED != status:
-        raise Conflict("Routine is archived")
     if values.get("status") == RoutineStatus.ACTIVE and agent_id is None:
         raise Unprocessable("Default agent required")
     values["status"] = _status(status, agent_id)
+    variables.require_readable_defaults(fields.get("variables", []))
+    values["variables"] = variables.synced(
+        values.get("variables", routine.variables),
+        values.get("title", routine.title),
+        values.get("description", routine.description),
+    )
+    if values["variables"] != routine.variables and _is_scheduled(routine):
+        variables.require_defaults(values["variables"])
     return values
+
+
+def _is_scheduled(routine: Routine) -> bool:
+    return Trigger.objects.filter(routine=routine, kind=TriggerKind.SCHEDULE, enabled=True).exists()
 
 
 def _status(wanted: str, agent_id: UUID | None) -> str:

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from issues.models import Issue
 from paperclip.companies.models import Agent, Project
 from routines import executions
-from routines.choices import RECENT_RUNS
+from routines.choices import RECENT_RUNS, ROUTINES_MAX
 from routines.models import Routine, RoutineRun, Trigger
 
 
@@ -37,12 +37,14 @@ class Whole(Shown):
     recent_runs: Sequence[RoutineRun] = field(default_factory=list)
 
 
-def of_company(company_id: UUID, *, project_id: UUID | None = None) -> list[Shown]:
-    """Return a company's routines, the one changed last first, archived ones included (R-128)."""
-    rows = Routine.objects.filter(company_id=company_id).order_by("-updated_at", "title")
+def of_company(
+    company_id: UUID, *, project_id: UUID | None = None, limit: int = ROUTINES_MAX, offset: int = 0
+) -> list[Shown]:
+    """Return a page of a company's routines, the one changed last first, archived ones included (R-128, RW-20)."""
+    rows = Routine.objects.filter(company_id=company_id).order_by("-updated_at", "title", "id")
     if project_id is not None:
         rows = rows.filter(project_id=project_id)
-    routines = list(rows)
+    routines = list(rows[offset : offset + limit])
     triggers, last, active = _triggers(routines), _last_runs(routines), _active_issues(routines)
     return [
         Shown(routine, triggers.get(routine.pk, []), last.get(routine.pk), active.get(routine.pk))

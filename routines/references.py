@@ -12,6 +12,7 @@ from issues.models import Issue
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Agent, Goal, Project
 from paperclip.core.errors import Conflict, NotFound, Unprocessable
+from workspaces.models import ExecutionWorkspace
 
 _KINDS: dict[str, tuple[type[Model], str]] = {
     "project_id": (Project, "Project"),
@@ -29,6 +30,14 @@ def require_valid(company_id: UUID, fields: Mapping[str, Any]) -> None:
             _require(company_id, model, name, row_id)
     if fields.get("assignee_agent_id") is not None:
         _require_assignable(fields["assignee_agent_id"])
+
+
+def require_workspace(company_id: UUID, workspace_id: UUID | None) -> None:
+    """Raise NotFound unless a run's workspace, if it names one, is the company's."""
+    if workspace_id is None:
+        return
+    if not ExecutionWorkspace.objects.filter(company_id=company_id, pk=workspace_id).exists():
+        raise NotFound("Execution workspace not found")
 
 
 def _require(company_id: UUID, model: type[Model], name: str, row_id: UUID) -> None:

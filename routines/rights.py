@@ -14,6 +14,7 @@ from routines.models import Routine
 
 _OWN_ONLY = "Agents can only manage routines assigned to themselves"
 _TO_ITSELF = "Agents can only assign routines to themselves"
+_RESTORE_OWN = "Agents can only restore routine revisions assigned to themselves"
 
 
 def require_creator(actor: Actor, company_id: UUID, *, assignee_agent_id: UUID | None) -> None:
@@ -53,6 +54,23 @@ def require_starter(actor: Actor, routine: Routine) -> None:
     if actor.is_agent:
         require_own(actor, routine)
     assignment.require_may_assign(actor, routine.company_id)
+
+
+def require_reader_of_history(actor: Actor, routine: Routine) -> None:
+    """Raise Forbidden unless the actor may read the routine's revisions: of agents only its own (R-104)."""
+    if actor.is_agent:
+        require_own(actor, routine)
+
+
+def sees_addresses(actor: Actor, routine: Routine) -> bool:
+    """Whether the actor is shown where webhooks are fired: people, and the routine's own agent (RW-14)."""
+    return not actor.is_agent or routine.assignee_agent_id == actor.agent_id
+
+
+def require_restorer(actor: Actor, assignee_agent_id: UUID | None) -> None:
+    """Raise Forbidden when an agent would restore a routine to somebody else's hands (R-100)."""
+    if actor.is_agent and assignee_agent_id != actor.agent_id:
+        raise Forbidden(_RESTORE_OWN)
 
 
 def require_own(actor: Actor, routine: Routine) -> None:

@@ -38,28 +38,45 @@ def require_valid(expression: str, zone: str) -> None:
     next_after(expression, zone, datetime(2000, 1, 1, tzinfo=UTC))
 
 
-def next_after(expression: str, zone: str, moment: datetime) -> datetime:
+def next_after(expression: str, zone: str, moment: datetime, *, as_shown: bool = False) -> datetime:
     """Return the first time strictly after `moment` at which `expression` is due in `zone`, in UTC (R-52).
 
-    `zone` is a name of the IANA database. Raises Unprocessable for an expression or zone that does not exist,
-    and for an expression that can never fire.
+    `zone` is a name of the IANA database. `as_shown` treats a fixed time like any other: it is left out in a gap
+    and fires twice where it is repeated. Raises Unprocessable for an expression or zone that does not exist, and for
+    an expression that can never fire.
     """
     place = _zone(zone)
     fields = _fields(expression)
     moment = moment.astimezone(UTC)
-    is_fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
+    is_fixed = not fields[0].startswith("*") and not fields[1].startswith("*") and not as_shown
     return _next_fixed(fields, place, moment) if is_fixed else _next_real(fields, place, moment)
 
 
-def missed(expression: str, zone: str, *, first: datetime, now: datetime, most: int) -> list[datetime]:
+def missed(
+    expression: str, zone: str, *, first: datetime, now: datetime, most: int, as_shown: bool = False
+) -> list[datetime]:
     """Return the times from `first`, which is due, through `now`; at most `most` of them (R-57)."""
     times = [first]
     while len(times) < most:
-        following = next_after(expression, zone, times[-1])
+        following = next_after(expression, zone, times[-1], as_shown=as_shown)
         if following > now:
             break
         times.append(following)
     return times
+
+
+def names(expression: str, wall: datetime) -> bool:
+    """Whether an expression names the time that a clock on the wall shows."""
+    wall = wall.replace(tzinfo=None)
+    return next(_walk(_fields(expression), wall - _MINUTE), None) == wall
+
+
+def reading(expression: str) -> str:
+    """Return an expression in plain English, such as "At 09:00 every day". Raises Unprocessable."""
+    fields = _fields(expression)
+    said = _walk(fields, datetime(2000, 1, 1)).explain()  # noqa: DTZ001  a wall-clock time has no zone
+    # Days of the month and of the week are alternatives; the library says "and".
+    return said.replace(" and on ", " or on ")
 
 
 # --- Walking ---------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from paperclip.core import clock
-from routines import triggers
+from routines import firing
 
 
 def tick() -> dict[str, Any]:
     """Fire what is due."""
-    return asdict(triggers.fire_due(now=clock.now()))
+    return asdict(firing.fire_due(now=clock.shared_now()))

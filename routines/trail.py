@@ -7,7 +7,7 @@ from typing import Any
 
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
-from routines.models import Routine, RoutineRun, Trigger
+from routines.models import Routine, RoutineRevision, RoutineRun, Trigger
 
 
 def of_routine(routine: Routine, action: str, *, actor: Actor, now: datetime) -> None:
@@ -27,14 +27,40 @@ def of_routine(routine: Routine, action: str, *, actor: Actor, now: datetime) ->
 
 
 def of_trigger(trigger: Trigger, action: str, *, actor: Actor, now: datetime) -> None:
-    """Write `routine.trigger_created`, `_updated` or `_deleted`."""
+    """Write `routine.trigger_created`, `_updated`, `_deleted` or `_secret_rotated` (R-112)."""
+    details: dict[str, Any] = {"routineId": trigger.routine_id}
+    if action != "routine.trigger_secret_rotated":
+        details["kind"] = trigger.kind
     activity.record(
         company_id=trigger.company_id,
         actor=actor,
         action=action,
         entity_type="routine_trigger",
         entity_id=trigger.pk,
-        details={"routineId": trigger.routine_id, "kind": trigger.kind},
+        details=details,
+        now=now,
+    )
+
+
+def of_revision(revision: RoutineRevision, *, actor: Actor, now: datetime) -> None:
+    """Write `routine.revision_created`, or `routine.revision_restored` for one that brings an earlier one back."""
+    details: dict[str, Any] = {"revisionId": revision.pk, "revisionNumber": revision.revision_number}
+    source = revision.restored_from_revision
+    if source is None:
+        details["changeSummary"] = revision.change_summary
+    else:
+        details |= {
+            "restoredFromRevisionId": source.pk,
+            "restoredFromRevisionNumber": source.revision_number,
+        }
+    details["triggerCount"] = len(revision.snapshot["triggers"])
+    activity.record(
+        company_id=revision.company_id,
+        actor=actor,
+        action="routine.revision_created" if source is None else "routine.revision_restored",
+        entity_type="routine",
+        entity_id=revision.routine_id,
+        details=details,
         now=now,
     )
 

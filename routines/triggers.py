@@ -1,99 +1,203 @@
-"""What sets routines off, and setting them off: by time and by hand (sections 5 to 7 of the contract).
+"""What sets routines off: made, changed, deleted, given new secrets (section 5 of the contract).
 
-The due time of a schedule's next occurrence is stored. To fire is to move it on, in the transaction of the
-dispatch: whoever moves it has the occurrence, and a crash before the commit leaves it due.
+Each change leaves a revision of the routine. Archived routines take none but the deleting of their triggers.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
-from paperclip.companies import actors
 from paperclip.companies.actors import Actor
-from paperclip.companies.choices import CompanyStatus
-from paperclip.core.errors import Conflict, Forbidden, NotFound, Refusal, Unprocessable
-from routines import dispatch, lifecycle, references, rights, schedule, trail
-from routines.choices import CATCH_UP_CAP, CatchUpPolicy, RoutineStatus, RunSource, RunStatus, TriggerKind
-from routines.dispatch import Order
-from routines.models import Routine, RoutineRun, Trigger
+from paperclip.core.errors import NotFound, Unprocessable
+from routines import lifecycle, revisions, rights, schedule, trail, variables, webhook_secrets
+from routines.choices import REPLAY_WINDOW_SEC, ClockChanges, SigningMode, TriggerKind
+from routines.models import Routine, RoutineRevision, Trigger
+from routines.webhook_secrets import Material
 
-log = logging.getLogger(__name__)
-
-DUTY = "routines.triggers"
-# What one pass takes on; what is left comes with the next, seconds later.
-BATCH = 200
-_SCHEDULER = actors.system("routine-scheduler")
+_SCHEDULE_ONLY = ("cron_expression", "timezone", "clock_changes", "grace_sec")
+_WEBHOOK_ONLY = ("signing_mode", "replay_window_sec")
 
 
-# --- Make, change, delete --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Made:
+    """A trigger with the revision that its change left; `material` only when a secret was made."""
+
+    trigger: Trigger
+    revision: RoutineRevision
+    material: Material | None = None
 
 
-def create(*, routine_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Trigger:
-    """Add a schedule to a routine and return it (R-37, R-38); `fields` by column name.
+def create(*, routine_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Made:
+    """Add a trigger to a routine (R-37 to R-40); `fields` by column name, those of other kinds are ignored.
 
-    Raises NotFound, Forbidden, or Unprocessable for a schedule that can never fire and kinds not served yet.
+    Raises NotFound, Forbidden, Conflict, or Unprocessable for a schedule that can never fire or lacks values for
+    variables.
     """
     with transaction.atomic():
         routine = lifecycle.locked(routine_id)
         rights.require_manager(actor, routine)
-        if fields["kind"] != TriggerKind.SCHEDULE:
-            raise Unprocessable(f"Triggers of kind {fields['kind']} are not available yet")
-        trigger = Trigger.objects.create(
+        lifecycle.refuse_archived(routine)
+        kind = fields["kind"]
+        trigger = Trigger(
+            id=uuid4(),
             company_id=routine.company_id,
             routine=routine,
             created_by_agent_id=actor.agent_id,
             created_by_user_id=actor.user_id,
-            updated_by_agent_id=actor.agent_id,
-            updated_by_user_id=actor.user_id,
             created_at=now,
-            updated_at=now,
-            next_run_at=schedule.next_after(fields["cron_expression"], fields["timezone"], now),
-            **fields,
+            **_defaults(kind),
         )
+        material = insert(trigger, _own(kind, fields), actor=actor, now=now)
+        require_values(routine, trigger)
+        webhook_secrets.rebind(routine, now=now)
         trail.of_trigger(trigger, "routine.trigger_created", actor=actor, now=now)
-    return trigger
+        revision = revisions.record(routine=routine, summary=f"Created {kind} trigger", actor=actor, now=now)
+    return Made(trigger, revision, material)
 
 
 def update(*, trigger_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Trigger:
-    """Change a trigger and return it (R-41). Its next time counts from now: what was missed is over (R-42).
+    """Change a trigger and return it (R-41). A schedule's next time counts from now: what was missed is over (R-42).
 
-    Raises NotFound, Forbidden or Unprocessable.
+    Fields of other kinds are ignored. Raises NotFound, Forbidden, Conflict or Unprocessable.
     """
     with transaction.atomic():
         trigger = _locked(trigger_id, actor)
-        for name, word in (("cron_expression", "cronExpression"), ("timezone", "timezone")):
-            if fields.get(name, "") is None:
-                raise Unprocessable(f"Scheduled triggers require {word}")
-        for name, value in fields.items():
-            setattr(trigger, name, value)
-        trigger.next_run_at = schedule.next_after(*_schedule(trigger), now)
-        trigger.updated_by_agent_id, trigger.updated_by_user_id = actor.agent_id, actor.user_id
-        trigger.updated_at = now
-        trigger.save()
+        lifecycle.refuse_archived(trigger.routine)
+        wanted = _own(trigger.kind, fields)
+        if trigger.kind == TriggerKind.SCHEDULE:
+            for name, word in (("cron_expression", "cronExpression"), ("timezone", "timezone")):
+                if wanted.get(name, "") is None:
+                    raise Unprocessable(f"Scheduled triggers require {word}")
+        write(trigger, wanted, actor=actor, now=now)
+        require_values(trigger.routine, trigger)
         trail.of_trigger(trigger, "routine.trigger_updated", actor=actor, now=now)
+        revisions.record(
+            routine=trigger.routine, summary=f"Updated {trigger.kind} trigger", actor=actor, now=now
+        )
     return trigger
 
 
 def delete(*, trigger_id: UUID, actor: Actor, now: datetime) -> None:
-    """Take a trigger away; the runs it set off stay (R-44). Raises NotFound or Forbidden."""
+    """Take a trigger away with its secret; the runs it set off stay (R-44, RW-15). Raises NotFound or Forbidden."""
     with transaction.atomic():
         trigger = _locked(trigger_id, actor)
         trail.of_trigger(trigger, "routine.trigger_deleted", actor=actor, now=now)
-        trigger.delete()
+        remove(trigger, actor=actor, now=now)
+        revisions.record(
+            routine=trigger.routine, summary=f"Deleted {trigger.kind} trigger", actor=actor, now=now
+        )
 
 
-def _schedule(trigger: Trigger) -> tuple[str, str]:
+def rotate_secret(*, trigger_id: UUID, actor: Actor, now: datetime) -> Made:
+    """Give a webhook a new secret; the earlier one stops verifying at once (R-45).
+
+    Raises NotFound, Forbidden, Conflict, and Unprocessable for other kinds.
+    """
+    with transaction.atomic():
+        trigger = _locked(trigger_id, actor)
+        lifecycle.refuse_archived(trigger.routine)
+        if trigger.kind != TriggerKind.WEBHOOK:
+            raise Unprocessable("Only webhook triggers can rotate secrets")
+        material = webhook_secrets.rotate(trigger, actor=actor, now=now)
+        _touch(trigger, actor, now)
+        trigger.save()
+        webhook_secrets.rebind(trigger.routine, now=now)
+        trail.of_trigger(trigger, "routine.trigger_secret_rotated", actor=actor, now=now)
+        revision = revisions.record(
+            routine=trigger.routine, summary="Rotated webhook trigger secret", actor=actor, now=now
+        )
+    return Made(trigger, revision, material)
+
+
+# --- Pieces, shared with the restoring of revisions --------------------------------------------------------
+
+
+def insert(trigger: Trigger, fields: Mapping[str, Any], *, actor: Actor, now: datetime) -> Material | None:
+    """Store a new trigger with `fields`; return what the sender of a webhook needs."""
+    for name, value in fields.items():
+        setattr(trigger, name, value)
+    material = None
+    if trigger.kind == TriggerKind.WEBHOOK:
+        material = webhook_secrets.equip(trigger, actor=actor, now=now)
+    plan(trigger, now)
+    _touch(trigger, actor, now)
+    trigger.save(force_insert=True)
+    return material
+
+
+def write(trigger: Trigger, fields: Mapping[str, Any], *, actor: Actor, now: datetime) -> None:
+    """Store changes of a locked trigger."""
+    for name, value in fields.items():
+        setattr(trigger, name, value)
+    plan(trigger, now)
+    _touch(trigger, actor, now)
+    trigger.save()
+
+
+def remove(trigger: Trigger, *, actor: Actor, now: datetime) -> None:
+    """Delete a locked trigger, and destroy its secret."""
+    secret = trigger.secret
+    Trigger.objects.filter(pk=trigger.pk).delete()
+    webhook_secrets.rebind(trigger.routine, now=now)
+    if secret is not None:
+        webhook_secrets.destroy(secret, actor=actor, now=now)
+
+
+def plan(trigger: Trigger, now: datetime) -> None:
+    """Count the next time of a schedule from `now`. Raises Unprocessable for one that can never fire."""
+    trigger.retry_at = None
+    trigger.next_run_at = next_after(trigger, now) if trigger.kind == TriggerKind.SCHEDULE else None
+
+
+def next_after(trigger: Trigger, moment: datetime) -> datetime:
+    """Return when a schedule is due next, strictly after `moment`."""
+    expression, zone = written(trigger)
+    return schedule.next_after(expression, zone, moment, as_shown=fires_as_shown(trigger))
+
+
+def written(trigger: Trigger) -> tuple[str, str]:
     """Return the expression and the zone of a schedule; the database sees to it that it has both."""
     assert trigger.cron_expression is not None
     assert trigger.timezone is not None
     return trigger.cron_expression, trigger.timezone
+
+
+def fires_as_shown(trigger: Trigger) -> bool:
+    """Whether a schedule fires as often as a clock on the wall shows its time."""
+    return trigger.clock_changes == ClockChanges.AS_SHOWN
+
+
+def require_values(routine: Routine, trigger: Trigger) -> None:
+    """Raise Unprocessable when nobody would be there to give a schedule's variables their values (R-38, R-41)."""
+    if trigger.kind == TriggerKind.SCHEDULE and trigger.enabled:
+        variables.require_defaults(routine.variables)
+
+
+def _defaults(kind: str) -> dict[str, Any]:
+    if kind == TriggerKind.WEBHOOK:
+        return {"signing_mode": SigningMode.BEARER, "replay_window_sec": REPLAY_WINDOW_SEC}
+    return {}
+
+
+def _own(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that a trigger of this kind has."""
+    others = {
+        TriggerKind.SCHEDULE.value: _WEBHOOK_ONLY,
+        TriggerKind.WEBHOOK.value: _SCHEDULE_ONLY,
+        TriggerKind.API.value: _SCHEDULE_ONLY + _WEBHOOK_ONLY,
+    }[kind]
+    return {name: value for name, value in fields.items() if name not in others}
+
+
+def _touch(trigger: Trigger, actor: Actor, now: datetime) -> None:
+    trigger.updated_by_agent_id, trigger.updated_by_user_id = actor.agent_id, actor.user_id
+    trigger.updated_at = now
 
 
 def _locked(trigger_id: UUID, actor: Actor) -> Trigger:
@@ -101,156 +205,11 @@ def _locked(trigger_id: UUID, actor: Actor) -> Trigger:
     routine_id = Trigger.objects.filter(pk=trigger_id).values_list("routine_id", flat=True).first()
     if routine_id is None:
         raise NotFound("Routine trigger not found")
-    rights.require_manager(actor, lifecycle.locked(routine_id))
-    trigger = Trigger.objects.select_for_update(no_key=True).filter(pk=trigger_id).first()
+    routine = lifecycle.locked(routine_id)
+    rights.require_manager(actor, routine)
+    rows = Trigger.objects.select_related("secret").select_for_update(no_key=True, of=("self",))
+    trigger = rows.filter(pk=trigger_id).first()
     if trigger is None:
         raise NotFound("Routine trigger not found")
+    trigger.routine = routine
     return trigger
-
-
-# --- By time ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What one pass did: occurrences dispatched (R-60), how many of them failed, triggers that broke off."""
-
-    triggered: int
-    failed: int
-    broken: int
-
-
-def fire_due(*, now: datetime) -> Pass:
-    """Fire every trigger that is due, up to a batch (R-55).
-
-    Safe on any number of hosts at once. Each trigger is a transaction of its own: one that breaks off stays
-    due and does not keep the others from firing. Raises only when the database is away.
-    """
-    triggered = failed = broken = 0
-    due = _due(now).order_by("next_run_at", "created_at").values_list("pk", flat=True)
-    for trigger_id in list(due[:BATCH]):
-        try:
-            runs = _fire(trigger_id, now)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            log.exception("trigger %s broke off; it stays due", trigger_id)
-            broken += 1
-            continue
-        triggered += len(runs)
-        failed += sum(run.status == RunStatus.FAILED for run in runs)
-    return Pass(triggered, failed, broken)
-
-
-def _due(now: datetime) -> Any:
-    return Trigger.objects.filter(
-        kind=TriggerKind.SCHEDULE,
-        enabled=True,
-        next_run_at__lte=now,
-        routine__status=RoutineStatus.ACTIVE,
-        company__status=CompanyStatus.ACTIVE,
-    )
-
-
-@transaction.atomic
-def _fire(trigger_id: UUID, now: datetime) -> Sequence[RoutineRun]:
-    """Claim what a trigger is due for and dispatch it; nothing if it is not due or another host is at it."""
-    trigger = (
-        _due(now)
-        .select_for_update(skip_locked=True, no_key=True, of=("self", "routine"))
-        .select_related("routine")
-        .filter(pk=trigger_id)
-        .first()
-    )
-    if trigger is None:
-        return []
-    routine, occurrence = trigger.routine, trigger.next_run_at
-    assert occurrence is not None
-    try:
-        occurrences, following = _plan(trigger, routine, now)
-    except Refusal as error:
-        # Expression or zone no longer mean what they did when they were saved: it waits to be mended.
-        if not _claim(trigger, None):
-            return []
-        order = Order(RunSource.SCHEDULE, trigger, occurrence)
-        return [dispatch.fail(routine=routine, order=order, reason=error.message, actor=_SCHEDULER, now=now)]
-    if not _claim(trigger, following):
-        return []
-    orders = [Order(RunSource.SCHEDULE, trigger, scheduled_at) for scheduled_at in occurrences]
-    return [dispatch.dispatch(routine=routine, order=order, actor=_SCHEDULER, now=now) for order in orders]
-
-
-def _plan(trigger: Trigger, routine: Routine, now: datetime) -> tuple[list[datetime], datetime]:
-    """Return the occurrences to dispatch now, and the one after them (R-56, R-57)."""
-    expression, zone = _schedule(trigger)
-    first = trigger.next_run_at
-    assert first is not None
-    most = CATCH_UP_CAP if routine.catch_up_policy == CatchUpPolicy.ENQUEUE_MISSED_WITH_CAP else 1
-    occurrences = schedule.missed(expression, zone, first=first, now=now, most=most)
-    return occurrences, schedule.next_after(expression, zone, now)
-
-
-def _claim(trigger: Trigger, following: datetime | None) -> bool:
-    """Move the due time on (R-58); whether it still was the one to claim."""
-    claimed = Trigger.objects.filter(pk=trigger.pk, enabled=True, next_run_at=trigger.next_run_at)
-    return bool(claimed.update(next_run_at=following))
-
-
-# --- By hand ---------------------------------------------------------------------------------------------
-
-
-def run_now(*, routine_id: UUID, fields: Mapping[str, Any], actor: Actor, now: datetime) -> RoutineRun:
-    """Set a routine off for a caller and return its run, whatever became of it (R-62 to R-66).
-
-    `fields`: `source`, `trigger_id`, `payload`, `project_id`, `assignee_agent_id`, `idempotency_key`. A
-    repeated key returns the first run unchanged. Raises NotFound, Forbidden, Conflict or Unprocessable, and
-    then nothing is kept.
-    """
-    with transaction.atomic():
-        routine = lifecycle.locked(routine_id)
-        rights.require_starter(actor, routine)
-        if routine.status == RoutineStatus.ARCHIVED:
-            raise Conflict("Routine is archived")
-        references.require_valid(routine.company_id, fields)
-        trigger = _named(routine, fields.get("trigger_id"))
-        agent_id = fields.get("assignee_agent_id")
-        if agent_id is None and routine.assignee_agent_id is None:
-            raise Unprocessable("Default agent required")
-        order = Order(
-            source=fields["source"],
-            trigger=trigger,
-            payload=fields.get("payload"),
-            project_id=fields.get("project_id"),
-            agent_id=agent_id,
-            idempotency_key=fields.get("idempotency_key") or None,
-        )
-        earlier = _earlier(routine, order)
-        if earlier is not None:
-            trail.of_run(earlier, actor=actor, now=now)
-            return earlier
-        return dispatch.dispatch(routine=routine, order=order, actor=actor, now=now)
-
-
-def _named(routine: Routine, trigger_id: UUID | None) -> Trigger | None:
-    """Return the trigger a caller names (R-64). A schedule that is due still fires by itself (RW-19)."""
-    if trigger_id is None:
-        return None
-    triggers = Trigger.objects.select_for_update(no_key=True).filter(company_id=routine.company_id)
-    trigger = triggers.filter(pk=trigger_id).first()
-    if trigger is None:
-        raise NotFound("Routine trigger not found")
-    if trigger.routine_id != routine.pk:
-        raise Forbidden("Trigger does not belong to routine")
-    if not trigger.enabled:
-        raise Conflict("Routine trigger is not active")
-    return trigger
-
-
-def _earlier(routine: Routine, order: Order) -> RoutineRun | None:
-    """Return the run that a repeated idempotency key stands for (R-66)."""
-    if order.idempotency_key is None:
-        return None
-    runs = RoutineRun.objects.filter(
-        routine=routine, source=order.source, trigger=order.trigger, idempotency_key=order.idempotency_key
-    )
-    return runs.order_by("-created_at", "-id").first()

@@ -5,38 +5,13 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.core.api.fields import Enum, Object, Text, Uuid
-from paperclip.core.api.inputs import Input
 from paperclip.core.api.schema import operation, query
 from paperclip.core.api.views import whole_number
-from paperclip.core.errors import Unprocessable
-from routines import queries, triggers
+from routines import queries, starts
 from routines.api import shapes
 from routines.api.base import RoutineView
-from routines.choices import CALLER_SOURCES, IDEMPOTENCY_KEY_MAX, RUNS_DEFAULT, RUNS_MAX, RunSource
-
-# Accepted later; a value that cannot be heeded is refused rather than dropped.
-_NOT_SERVED = {
-    "variables": "variables",
-    "execution_workspace_id": "executionWorkspaceId",
-    "execution_workspace_preference": "executionWorkspacePreference",
-    "execution_workspace_settings": "executionWorkspaceSettings",
-}
-
-
-class RunNowInput(Input):
-    """How a routine is set off (R-62)."""
-
-    source = Enum(choices=CALLER_SOURCES, required=False)  # type: ignore[assignment]  # a field of the input
-    trigger_id = Uuid(required=False, allow_null=True)
-    payload = Object(required=False, allow_null=True)
-    variables = Object(required=False, allow_null=True)
-    project_id = Uuid(required=False, allow_null=True)
-    assignee_agent_id = Uuid(required=False, allow_null=True)
-    idempotency_key = Text(required=False, allow_null=True, max_length=IDEMPOTENCY_KEY_MAX)
-    execution_workspace_id = Uuid(required=False, allow_null=True)
-    execution_workspace_preference = Text(required=False, allow_null=True)
-    execution_workspace_settings = Object(required=False, allow_null=True)
+from routines.api.inputs import RunNowInput
+from routines.choices import RUNS_DEFAULT, RUNS_MAX, RunSource
 
 
 class RoutineRuns(RoutineView):
@@ -63,9 +38,6 @@ class RunNow(RoutineView):
         """Set the routine off and answer its run, whatever became of it."""
         routine = self.routine(routine_id)
         fields = RunNowInput.read(request.data or {})
-        for name, word in _NOT_SERVED.items():
-            if fields.pop(name, None):
-                raise Unprocessable(f"{word}: not available for runs of routines yet")
         fields.setdefault("source", RunSource.MANUAL)
-        run = triggers.run_now(routine_id=routine.pk, fields=fields, actor=self.actor, now=self.now)
+        run = starts.run_now(routine_id=routine.pk, fields=fields, actor=self.actor, now=self.now)
         return Response(shapes.run(run), status=202)

@@ -1,59 +1,30 @@
-"""What sets routines off (R-122 to R-124)."""
+"""What sets routines off (R-122 to R-125)."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.core.api.fields import Bool, Enum, Text
-from paperclip.core.api.inputs import Input
 from paperclip.core.api.schema import operation
-from paperclip.core.errors import Invalid
 from routines import triggers
 from routines.api import shapes
 from routines.api.base import RoutineView, TriggerView
-from routines.choices import LABEL_MAX, TriggerKind
-from routines.schedule import MAX_EXPRESSION
-
-
-class TriggerInput(Input):
-    """A trigger to add (R-37)."""
-
-    kind = Enum(choices=TriggerKind.choices)
-    label = Text(required=False, allow_null=True, max_length=LABEL_MAX)  # type: ignore[assignment]
-    enabled = Bool(required=False)
-    cron_expression = Text(required=False, min_length=1, max_length=MAX_EXPRESSION, trim_whitespace=True)
-    timezone = Text(required=False, min_length=1, max_length=64)
-
-
-class TriggerPatch(Input):
-    """A change of a trigger (R-41)."""
-
-    label = Text(required=False, allow_null=True, max_length=LABEL_MAX)  # type: ignore[assignment]
-    enabled = Bool(required=False)
-    cron_expression = Text(
-        required=False, allow_null=True, min_length=1, max_length=MAX_EXPRESSION, trim_whitespace=True
-    )
-    timezone = Text(required=False, allow_null=True, min_length=1, max_length=64)
+from routines.api.inputs import TriggerInput, TriggerPatch
+from routines.triggers import Made
 
 
 class TriggerList(RoutineView):
     """`POST /routines/:id/triggers`."""
 
-    @operation(
-        "Add a schedule to a routine [R-122]", reads=TriggerInput, answers=shapes.TriggerMadeOut, status=201
-    )
+    @operation("Add a trigger [R-122]", reads=TriggerInput, answers=shapes.TriggerMadeOut, status=201)
     def post(self, request: Request, routine_id: str) -> Response:
-        """Add a trigger and answer it with its next time."""
+        """Add a trigger and answer it: a schedule with its next time, a webhook with its secret, this once."""
         routine = self.routine(routine_id)
         fields = TriggerInput.read(request.data)
-        if fields["kind"] == TriggerKind.SCHEDULE:
-            if "cron_expression" not in fields:
-                raise Invalid.at("cronExpression", message="Required", code="invalid_type")
-            fields.setdefault("timezone", "UTC")
-        trigger = triggers.create(routine_id=routine.pk, fields=fields, actor=self.actor, now=self.now)
-        made = {"trigger": trigger, "secret_material": None, "revision": None}
-        return Response(shapes.TriggerMadeOut.render(made), status=201)
+        made = triggers.create(routine_id=routine.pk, fields=fields, actor=self.actor, now=self.now)
+        return Response(_made(made), status=201)
 
 
 class TriggerDetail(TriggerView):
@@ -72,3 +43,24 @@ class TriggerDetail(TriggerView):
         """Take the trigger away."""
         triggers.delete(trigger_id=self.trigger(trigger_id).pk, actor=self.actor, now=self.now)
         return Response(status=204)
+
+
+class TriggerSecret(TriggerView):
+    """`POST /routine-triggers/:id/rotate-secret`."""
+
+    @operation("Give a webhook a new secret [R-125]", answers=shapes.TriggerMadeOut)
+    def post(self, request: Request, trigger_id: str) -> Response:
+        """Replace the secret and answer the new one, this once; the earlier one stops verifying."""
+        trigger = self.trigger(trigger_id)
+        made = triggers.rotate_secret(trigger_id=trigger.pk, actor=self.actor, now=self.now)
+        return Response(_made(made))
+
+
+def _made(made: Made) -> dict[str, Any]:
+    return shapes.TriggerMadeOut.render(
+        {
+            "trigger": made.trigger,
+            "secret_material": shapes.material(made.material),
+            "revision": made.revision,
+        }
+    )

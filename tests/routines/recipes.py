@@ -7,9 +7,10 @@ from typing import Any
 
 from paperclip.companies import actors
 from paperclip.core import clock
-from routines import triggers
+from routines import firing, starts, triggers
+from routines.firing import Pass
 from routines.models import Routine, RoutineRun, Trigger
-from routines.triggers import Pass
+from routines.triggers import Made
 from tests.cast import Cast
 
 MINUTE = timedelta(minutes=1)
@@ -47,14 +48,28 @@ def minute(moment: datetime) -> datetime:
 
 
 def fire(now: datetime | None = None) -> Pass:
-    return triggers.fire_due(now=now or clock.now())
+    return firing.fire_due(now=now or clock.now())
 
 
 def start(of: Routine, *, actor: Any = None, now: datetime | None = None, **fields: Any) -> RoutineRun:
     """Set a routine off by hand."""
-    return triggers.run_now(
+    return starts.run_now(
         routine_id=of.pk,
         fields={"source": "manual"} | fields,
         actor=actor or actors.system("test"),
         now=now or clock.now(),
+    )
+
+
+def text(name: str) -> dict[str, Any]:
+    """A required text variable as it is stored."""
+    return {
+        "name": name, "label": None, "type": "text", "defaultValue": None, "required": True, "options": [],
+    }  # fmt: skip
+
+
+def webhook(of: Routine, **fields: Any) -> Made:
+    """A webhook made by the verb, with its secret."""
+    return triggers.create(
+        routine_id=of.pk, fields={"kind": "webhook"} | fields, actor=actors.system("test"), now=clock.now()
     )

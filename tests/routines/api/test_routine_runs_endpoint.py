@@ -11,6 +11,7 @@ from routines.models import RoutineRun
 from tests import factories
 from tests.routines import recipes
 from tests.routines.api.test_routines_endpoint import UNKNOWN, caller
+from workspaces.models import ExecutionWorkspace
 
 pytestmark = pytest.mark.django_db
 
@@ -70,20 +71,87 @@ def test_a_malformed_run_is_refused_by_field(cast, body, field):
     assert answer.json()["details"][0]["path"] == [field]
 
 
+def test_variables_fill_the_texts_and_are_kept(cast):  # RC-20, RC-21, R-36
+    declared = [
+        {"name": "repo", "label": None, "type": "text", "defaultValue": None, "required": True, "options": []},
+        {
+            "name": "priority", "label": None, "type": "select", "defaultValue": "high", "required": True,
+            "options": ["high", "low"],
+        },
+    ]  # fmt: skip
+    routine = recipes.routine(
+        cast, title="Check {{repo}}", description="As {{priority}} of {{repo}}", variables=declared
+    )
+    row = run(cast, routine, {"variables": {"repo": "api"}}).json()
+    assert row["triggerPayload"] == {"variables": {"repo": "api", "priority": "high"}}
+    issue = Issue.objects.get(pk=row["linkedIssueId"])
+    assert (issue.title, issue.description) == ("Check api", "As high of api")
+    other = run(cast, routine, {"payload": {"variables": {"repo": "web"}, "a": 1}}).json()
+    assert (other["status"], other["triggerPayload"]["a"]) == ("issue_created", 1)
+    assert other["dispatchFingerprint"] != row["dispatchFingerprint"]
+    missing = run(cast, routine)
+    assert (missing.status_code, missing.json()["error"]) == (422, "Missing routine variables: repo")
+    assert missing.json()["details"] == {"variables": ["repo"]}
+    wrong = run(cast, routine, {"variables": {"repo": "api", "priority": "mid"}})
+    assert wrong.json()["error"] == 'Variable "priority" must match one of: high, low'
+    assert RoutineRun.objects.count() == 2
+
+
+def test_the_branch_of_the_workspace_is_filled_in(cast):  # RC-23, R-35
+    workspace = ExecutionWorkspace.objects.create(
+        company=cast.company, mode="isolated_workspace", name="w", branch_name="feature/x"
+    )
+    routine = recipes.routine(
+        cast, title="On {{workspaceBranch}}", variables=[recipes.text("workspaceBranch")]
+    )
+    row = run(
+        cast, routine, {"executionWorkspaceId": str(workspace.pk), "variables": {"workspaceBranch": "lie"}}
+    ).json()
+    assert Issue.objects.get(pk=row["linkedIssueId"]).title == "On feature/x"
+    assert row["triggerPayload"] == {"variables": {"workspaceBranch": "feature/x"}}
+    ExecutionWorkspace.objects.update(mode="shared_workspace")
+    answer = run(cast, routine, {"executionWorkspaceId": str(workspace.pk)})
+    assert answer.json()["error"] == "Missing routine variables: workspaceBranch"
+
+
+def test_workspaces_tell_work_apart(cast):
+    routine = recipes.routine(cast)
+    bodies = [
+        {},
+        {"executionWorkspacePreference": "shared_workspace"},
+        {"executionWorkspaceSettings": {"mode": "inherit"}},
+    ]
+    rows = [run(cast, routine, body).json() for body in bodies]
+    assert [row["status"] for row in rows] == ["issue_created"] * 3
+    assert len({row["dispatchFingerprint"] for row in rows}) == 3
+
+
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("body", "status", "path"),
     [
-        ("variables", {"branch": "x"}),
-        ("executionWorkspaceId", UNKNOWN),
-        ("executionWorkspacePreference", "inherit"),
-        ("executionWorkspaceSettings", {"mode": "inherit"}),
+        pytest.param({"executionWorkspaceId": UNKNOWN}, 404, None, id="R-62 no such workspace"),
+        pytest.param(
+            {"executionWorkspacePreference": "best"}, 400, ["executionWorkspacePreference"], id="R-62 word"
+        ),
+        pytest.param(
+            {"executionWorkspaceSettings": {"x": 1}}, 400, ["executionWorkspaceSettings"], id="R-62 strict"
+        ),
+        pytest.param({"variables": {"x": None}}, 400, ["variables", "x"], id="R-31 null"),
+        pytest.param({"variables": {"x": []}}, 400, ["variables", "x"], id="R-31 array"),
     ],
 )
-def test_what_is_not_served_is_refused_rather_than_lost(cast, field, value):
-    answer = run(cast, recipes.routine(cast), {field: value})
-    assert answer.status_code == 422
-    assert answer.json()["error"].startswith(field)
-    assert run(cast, recipes.routine(cast), {field: None}).status_code == 202
+def test_what_cannot_be_run_is_refused_by_field(cast, body, status, path):
+    answer = run(cast, recipes.routine(cast), body)
+    assert answer.status_code == status, answer.json()
+    if path:
+        assert answer.json()["details"][0]["path"] == path
+
+
+def test_an_agent_has_no_commands_run_on_the_host(cast):  # RW-13
+    body = {"executionWorkspaceSettings": {"workspaceStrategy": {"provisionCommand": "rm -rf /"}}}
+    answer = run(cast, recipes.routine(cast), body, who="engineer")
+    assert (answer.status_code, answer.json()["error"]) == (403, "Agents cannot set host commands")
+    assert run(cast, recipes.routine(cast), body).status_code == 202
 
 
 def test_the_named_trigger_must_be_the_routines_and_on(cast):  # R-64, RW-16

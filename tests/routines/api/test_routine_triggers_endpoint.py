@@ -30,7 +30,8 @@ def test_a_schedule_is_added_with_its_next_time(cast):  # RC-44, R-37, R-39
     answer = add(cast, routine, body)
     assert answer.status_code == 201, answer.json()
     assert set(answer.json()) == {"trigger", "secretMaterial", "revision"}
-    assert (answer.json()["secretMaterial"], answer.json()["revision"]) == (None, None)
+    assert answer.json()["secretMaterial"] is None
+    assert answer.json()["revision"]["changeSummary"] == "Created schedule trigger"
     trigger = answer.json()["trigger"]
     assert (trigger["label"], trigger["enabled"], trigger["timezone"]) == ("Mornings", False, "Europe/Berlin")
     assert moment(trigger["nextRunAt"]) > clock.now(), "also while disabled and paused"
@@ -62,8 +63,11 @@ def test_the_zone_is_utc_unless_said(cast):  # R-37
         pytest.param({"cronExpression": "5-1 * * * *"}, 422, "minute", id="RC-49 reversed range"),
         pytest.param({"cronExpression": "0 0 30 2 *"}, 422, "can never fire", id="RW-1 never"),
         pytest.param({"timezone": "Mars"}, 422, "Invalid timezone: Mars", id="R-51 zone"),
-        pytest.param({"kind": "webhook"}, 422, "webhook are not available", id="webhooks come later"),
-        pytest.param({"kind": "api"}, 422, "api are not available", id="api triggers come later"),
+        pytest.param({"graceSec": -1}, 400, "graceSec", id="RW-6 negative grace"),
+        pytest.param({"clockChanges": "never"}, 400, "clockChanges", id="RW-4 unknown word"),
+        pytest.param({"signingMode": "md5"}, 400, "signingMode", id="R-5 unknown mode"),
+        pytest.param({"replayWindowSec": 29}, 400, "replayWindowSec", id="R-11 short window"),
+        pytest.param({"replayWindowSec": 86_401}, 400, "replayWindowSec", id="R-11 long window"),
     ],
 )
 def test_what_cannot_be_a_schedule_is_refused_by_name(cast, change, status, named):
@@ -159,3 +163,44 @@ def test_an_unknown_trigger_is_not_found(cast):  # RW-16
     for reference in (UNKNOWN, "x"):
         answer = cast.as_owner.patch(f"/api/routine-triggers/{reference}", {})
         assert (answer.status_code, answer.json()["error"]) == (404, "Routine trigger not found")
+
+
+@pytest.mark.parametrize(
+    "default", [pytest.param(None, id="RC-26 none"), pytest.param("definitely", id="RC-27 malformed")]
+)
+def test_a_schedule_needs_values_for_what_nobody_fills_in(cast, default):
+    variable = recipes.text("loud") | {"type": "boolean", "defaultValue": default}
+    routine = recipes.routine(cast, title="{{loud}}", variables=[variable])
+    answer = add(cast, routine, DAILY)
+    assert answer.status_code == 422
+    assert answer.json()["error"] == "Scheduled routines require defaults for required variables: loud"
+    assert not Trigger.objects.exists()
+    type(routine).objects.update(variables=[variable | {"defaultValue": "yes"}])
+    assert add(cast, routine, DAILY).status_code == 201
+    answer = cast.as_owner.patch(f"/api/routines/{routine.pk}", {"description": "{{more}}"})
+    assert answer.status_code == 422
+    assert answer.json()["error"].endswith("variables: more")
+
+
+def test_a_trigger_for_callers_has_neither_times_nor_address(cast):
+    made = add(cast, recipes.routine(cast), {"kind": "api", "label": "Deploys", "timezone": "UTC"}).json()
+    trigger = made["trigger"]
+    assert (made["secretMaterial"], trigger["label"], trigger["timezone"]) == (None, "Deploys", None)
+    assert (trigger["nextRunAt"], trigger["publicId"], trigger["signingMode"]) == (None, None, None)
+    body = {"triggerId": trigger["id"], "source": "api"}
+    run = cast.as_owner.post(f"/api/routines/{trigger['routineId']}/run", body).json()
+    assert (run["source"], run["triggerId"]) == ("api", trigger["id"])
+
+
+def test_an_archived_routine_takes_no_triggers_and_lets_go_of_them(cast):  # RW-16
+    routine = recipes.routine(cast)
+    trigger = recipes.schedule(routine, due=clock.now())
+    type(routine).objects.update(status="archived")
+    address = f"/api/routine-triggers/{trigger.pk}"
+    for answer in (
+        add(cast, routine, DAILY),
+        cast.as_owner.patch(address, {"enabled": True}),
+        cast.as_owner.post(f"{address}/rotate-secret"),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (409, "Routine is archived")
+    assert cast.as_owner.delete(address).status_code == 204

@@ -52,7 +52,9 @@ def test_a_routine_is_created_changed_and_read(cast, path):
     actions = (
         Activity.objects.filter(entity_type="routine").order_by("created_at").values_list("action", flat=True)
     )
-    assert list(actions) == ["routine.created", "routine.updated"]
+    assert list(actions) == [
+        "routine.created", "routine.revision_created", "routine.updated", "routine.revision_created",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -76,24 +78,87 @@ def test_a_malformed_routine_is_refused_by_field(cast, path, body, field):
     assert answer.json()["details"][0]["path"] == [field]
 
 
-def test_what_is_not_served_is_refused_rather_than_lost(cast, path):
-    body = {"title": "x", "variables": [{"name": "branch"}]}
-    answer = cast.as_owner.post(path, body)
-    assert (answer.status_code, answer.json()["error"]) == (422, "Routine variables are not available yet")
-    routine = recipes.routine(cast)
-    answer = cast.as_owner.patch(f"/api/routines/{routine.pk}", {"baseRevisionId": UNKNOWN, "title": "y"})
-    assert answer.status_code == 409
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        pytest.param({"name": "1x"}, ["name"], id="R-21 name begins with a digit"),
+        pytest.param({"name": "a-b"}, ["name"], id="R-21 dash"),
+        pytest.param({}, ["name"], id="R-21 no name"),
+        pytest.param({"name": "x", "type": "date"}, ["type"], id="R-6 unknown type"),
+        pytest.param({"name": "x", "type": "select"}, ["options"], id="R-21 select without options"),
+        pytest.param({"name": "x", "options": ["a"]}, ["options"], id="R-21 options of a text"),
+        pytest.param(
+            {"name": "x", "type": "select", "options": ["a"], "defaultValue": "b"},
+            ["defaultValue"],
+            id="R-21 default is no option",
+        ),
+        pytest.param(
+            {"name": "x", "type": "select", "options": ["a"] * 51}, ["options"], id="R-11 51 options"
+        ),
+        pytest.param(
+            {"name": "x", "type": "select", "options": ["a" * 121]}, ["options", 0], id="R-11 long option"
+        ),
+        pytest.param({"name": "x", "label": "l" * 121}, ["label"], id="R-11 long label"),
+        pytest.param({"name": "x", "required": "yes"}, ["required"], id="R-19 not a boolean"),
+        pytest.param({"name": "x", "defaultValue": []}, ["defaultValue"], id="R-19 default is an array"),
+    ],
+)
+def test_a_malformed_variable_is_refused_by_field(cast, path, variable):
+    address = f"/api/companies/{cast.company.pk}/routines"
+    answer = cast.as_owner.post(address, {"title": "{{x}}", "variables": [variable]})
+    assert answer.status_code == 400, answer.json()
+    assert answer.json()["details"][0]["path"] == ["variables", 0, *path]
+
+
+def test_variables_are_those_the_texts_ask_for(cast, path):  # R-24, RC-46
+    body = {
+        "title": "{{date}} {{ repo }}",
+        "description": "{{timestamp}} {{priority}} {{repo}}",
+        "variables": [
+            {"name": "priority", "type": "select", "options": ["high", "low"], "defaultValue": "high"},
+            {"name": "gone", "defaultValue": "x"},
+        ],
+        "assigneeAgentId": str(cast.engineer.pk),
+    }
+    made = cast.as_owner.post(path, body).json()
+    assert [each["name"] for each in made["variables"]] == ["repo", "priority"]
+    assert made["variables"][0] == {
+        "name": "repo", "label": None, "type": "text", "defaultValue": None, "required": True, "options": [],
+    }  # fmt: skip
+    kept = cast.as_owner.patch(f"/api/routines/{made['id']}", {"title": "{{priority}}"}).json()
+    assert [(each["name"], each["defaultValue"]) for each in kept["variables"]] == [
+        ("priority", "high"), ("repo", None),
+    ]  # fmt: skip
+    body = {"title": "{{n}}", "variables": [{"name": "n", "type": "number", "defaultValue": "abc"}]}
+    answer = cast.as_owner.post(path, body)
+    assert (answer.status_code, answer.json()["error"]) == (422, 'Variable "n" must be a number')
+
+
+def test_a_change_that_others_made_meanwhile_is_not_overwritten(cast, path):  # RC-5, RC-6, R-27
+    made = cast.as_owner.post(path, {"title": "Sweep"}).json()
+    address = f"/api/routines/{made['id']}"
+    first = made["latestRevisionId"]
+    second = cast.as_owner.patch(address, {"description": "x", "baseRevisionId": first}).json()
+    assert second["latestRevisionNumber"] == 2
+    same = {"description": "x", "baseRevisionId": second["latestRevisionId"]}
+    again = cast.as_owner.patch(address, same).json()
+    assert (again["latestRevisionNumber"], again["updatedAt"]) == (2, second["updatedAt"])
+    answer = cast.as_owner.patch(address, {"title": "y", "baseRevisionId": first})
+    assert answer.status_code == 409
     assert answer.json() == {
         "error": "Routine was updated by someone else",
-        "details": {"currentRevisionId": None},
+        "details": {"currentRevisionId": second["latestRevisionId"]},
     }
+    assert cast.as_owner.patch(address, {"title": "y", "baseRevisionId": None}).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["revisions", f"revisions/{UNKNOWN}/restore"])
-def test_later_parts_of_the_interface_answer_as_unknown(cast, address):
-    routine = recipes.routine(cast)
-    answer = cast.as_owner.get(f"/api/routines/{routine.pk}/{address}")
-    assert (answer.status_code, answer.json()["error"]) == (404, "API route not found")
+def test_the_list_is_paged(cast, path):  # RW-20
+    for number in range(3):
+        recipes.routine(cast, title=f"Routine {number}")
+    titles = [row["title"] for row in cast.as_owner.get(path).json()]
+    assert len(titles) == 3
+    page = cast.as_owner.get(f"{path}?limit=2&offset=1").json()
+    assert [row["title"] for row in page] == titles[1:]
 
 
 def test_the_list_shows_times_last_run_and_work_in_hand(cast, path):  # RC-1, RC-44, RC-45, R-128
@@ -118,6 +183,7 @@ def test_the_list_shows_times_last_run_and_work_in_hand(cast, path):  # RC-1, RC
     detail = cast.as_owner.get(f"/api/routines/{here.pk}").json()
     assert detail["recentRuns"][0]["id"] == str(run.pk)
     assert detail["activeIssue"]["id"] == str(run.linked_issue_id)
+    assert all(row["managedByPlugin"] is None for row in rows), "RC-48: there are no plugins"
     Run.objects.update(status="succeeded")
     assert cast.as_owner.get(f"/api/routines/{here.pk}").json()["activeIssue"] is None  # RC-2
     assert cast.as_owner.get(f"{path}?projectId=x").status_code == 400

@@ -15,9 +15,8 @@ from issues.models import Issue
 from paperclip.companies import actors
 from paperclip.companies.models import Activity
 from paperclip.core import clock
-from routines import tasks, triggers
+from routines import firing, tasks, triggers
 from routines.models import RoutineRun, Trigger
-from tests import factories
 from tests.routines import recipes
 from tests.routines.recipes import MINUTE
 
@@ -149,20 +148,25 @@ def test_a_broken_dispatch_does_not_keep_others_from_firing(cast, now):  # RW-5
 def test_a_trigger_that_breaks_off_stays_due(cast, now, monkeypatch):
     """A fault outside of the dispatch: nothing of it is kept, the others fire, and it is tried again."""
     ill, well = recipes.due_routine(cast, now - MINUTE), recipes.due_routine(cast, now)
-    finish = triggers.dispatch._finish
+    finish = firing.dispatch._finish
 
     def broken(routine, *rest, **named):
         if routine.pk == ill.routine_id:
             raise RuntimeError("broken")
         return finish(routine, *rest, **named)
 
-    monkeypatch.setattr(triggers.dispatch, "_finish", broken)
+    monkeypatch.setattr(firing.dispatch, "_finish", broken)
     done = recipes.fire(now)
     assert (done.triggered, done.broken) == (1, 1)
     assert not RoutineRun.objects.filter(trigger=ill).exists()
+    ill.refresh_from_db()
+    assert ill.last_result == "Broke off, tried again in a minute: broken"
+    assert recipes.fire(now).broken == 0, "it is left alone for a while"
     monkeypatch.undo()
 
-    assert recipes.fire(now).triggered == 1
+    assert recipes.fire(now + firing.REST).triggered == 2
+    ill.refresh_from_db()
+    assert ill.retry_at is None
     assert set(RoutineRun.objects.values_list("trigger_id", flat=True)) == {ill.pk, well.pk}
 
 
@@ -196,7 +200,7 @@ def test_a_crash_between_claim_and_commit_loses_nothing(cast, now, monkeypatch, 
 def test_a_connection_cut_in_the_middle_loses_nothing(cast, now, monkeypatch):
     """The server ends the session after the issue was written, as if the host had lost its power."""
     recipes.due_routine(cast, now)
-    finish = triggers.dispatch._finish
+    finish = firing.dispatch._finish
 
     def cut(*arguments, **named):
         with connection.cursor() as cursor:
@@ -206,7 +210,7 @@ def test_a_connection_cut_in_the_middle_loses_nothing(cast, now, monkeypatch):
             other.connection.close()
         return finish(*arguments, **named)
 
-    monkeypatch.setattr(triggers.dispatch, "_finish", cut)
+    monkeypatch.setattr(firing.dispatch, "_finish", cut)
     with pytest.raises(OperationalError):
         recipes.fire(now)
     connection.close()
@@ -231,7 +235,7 @@ def test_schedulers_side_by_side_fire_each_occurrence_once():  # R-58, field not
         try:
             gate.wait()
             for _ in range(4):
-                done.append(triggers.fire_due(now=now))
+                done.append(firing.fire_due(now=now))
         except Exception as error:  # noqa: BLE001  shown by the assertion below
             faults.append(error)
         finally:
@@ -318,8 +322,8 @@ def test_the_scheduler_and_the_runner_both_fire(cast, now):
     recipes.due_routine(cast, now - MINUTE)
     assert tasks.tick()["triggered"] == 1
     recipes.due_routine(cast, now - MINUTE)
-    assert duties.tick()[triggers.DUTY]["triggered"] == 1
-    assert Tick.objects.get(name=triggers.DUTY).summary["triggered"] == 1
+    assert duties.tick()[firing.DUTY]["triggered"] == 1
+    assert Tick.objects.get(name=firing.DUTY).summary["triggered"] == 1
 
 
 def test_the_tick_is_scheduled_for_every_look_and_not_more(cast):
@@ -335,16 +339,84 @@ def test_the_tick_is_scheduled_for_every_look_and_not_more(cast):
 def test_a_pass_costs_the_same_however_many_triggers_wait(cast, now, django_assert_max_num_queries):
     for _ in range(5):
         recipes.schedule(recipes.routine(cast), due=now + timedelta(days=1))
-    with django_assert_max_num_queries(1):
+    with django_assert_max_num_queries(2):
         assert recipes.fire(now).triggered == 0
 
 
 def test_a_batch_is_bounded_and_the_rest_comes_next(cast, now, monkeypatch):
-    monkeypatch.setattr(triggers, "BATCH", 3)
-    for _ in range(4):
+    for _ in range(7):
         recipes.due_routine(cast, now)
-    factories.agent(cast.company)
-    assert [recipes.fire(now).triggered for _ in range(3)] == [3, 1, 0]
+    monkeypatch.setattr(firing, "PASS_SECONDS", -1.0)
+    assert recipes.fire(now).triggered == 0, "the pass was over at once"
+    monkeypatch.undo()
+    monkeypatch.setattr(firing, "BATCH", 3)
+    assert [recipes.fire(now).triggered for _ in range(2)] == [7, 0], "one batch after the other"
+
+
+def test_the_next_due_time_is_known(cast, now):
+    assert firing.next_due(now) is None
+    later = recipes.schedule(recipes.routine(cast), due=now + timedelta(hours=1))
+    assert firing.next_due(now) == later.next_run_at
+    recipes.schedule(recipes.routine(cast, status="paused"), due=now)
+    assert firing.next_due(now) == later.next_run_at, "what does not fire is not due"
+    due = recipes.due_routine(cast, now)
+    assert firing.next_due(now) == due.next_run_at
+
+
+def test_an_occurrence_without_values_is_kept_with_its_reason(cast, now):  # R-92, RW-5
+    trigger = recipes.due_routine(cast, now, title="{{x}}", variables=[recipes.text("x")])
+    assert recipes.fire(now) == firing.Pass(1, 1, 0)
+    run = RoutineRun.objects.get()
+    assert (run.status, run.reason) == ("failed", "Missing routine variables: x")
+    trigger.refresh_from_db()
+    assert trigger.next_run_at > now
+
+
+@pytest.mark.parametrize(
+    ("policy", "grace", "first"),
+    [
+        pytest.param("skip_missed", 600, 10, id="RW-6 within the grace"),
+        pytest.param("enqueue_missed_with_cap", 120, 2, id="RW-6 only what is within"),
+    ],
+)
+def test_what_is_too_late_is_not_made_up_for(cast, now, policy, grace, first):
+    routine = recipes.routine(cast, catch_up_policy=policy, concurrency_policy="always_enqueue")
+    due = recipes.minute(now) - 60 * MINUTE
+    recipes.schedule(routine, due=due, cron="* * * * *", grace_sec=grace)
+    recipes.fire(recipes.minute(now))
+    runs = RoutineRun.objects.order_by("scheduled_at")
+    assert {run.status for run in runs} == {"issue_created"}
+    assert runs[0].scheduled_at == recipes.minute(now) - first * MINUTE
+    assert len(runs) == (1 if policy == "skip_missed" else first + 1)
+
+
+def test_a_time_beyond_the_grace_is_kept_as_left_out(cast, now):  # RW-6
+    due = recipes.minute(now) - timedelta(hours=3)
+    cron = f"{due.minute} {due.hour} * * *"
+    trigger = recipes.schedule(recipes.routine(cast), due=due, cron=cron, grace_sec=60)
+    assert recipes.fire(now).triggered == 1
+    run = RoutineRun.objects.get()
+    assert (run.status, run.scheduled_at) == ("skipped", due)
+    assert "no later time within the grace of 60 s" in run.reason
+    trigger.refresh_from_db()
+    assert trigger.next_run_at == due + timedelta(days=1)
+    assert not Issue.objects.filter(origin_kind="routine_execution").exists()
+
+
+def test_a_schedule_may_follow_the_wall_through_a_change_of_clock(cast):  # RW-4
+    evening = datetime(2027, 3, 13, 12, tzinfo=UTC)
+    routine = recipes.routine(cast)
+    due = {}
+    for changes in ("once", "as_shown"):
+        fields = {
+            "kind": "schedule",
+            "cron_expression": "30 2 * * *",
+            "timezone": "America/New_York",
+            "clock_changes": changes,
+        }
+        made = triggers.create(routine_id=routine.pk, fields=fields, actor=actors.system("test"), now=evening)
+        due[changes] = made.trigger.next_run_at.isoformat()
+    assert due == {"once": "2027-03-14T07:00:00+00:00", "as_shown": "2027-03-15T06:30:00+00:00"}
 
 
 @pytest.mark.django_db(transaction=True)
