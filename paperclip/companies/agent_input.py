@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from rest_framework import serializers
+
 from paperclip.companies.choices import AGENT_ICONS, AgentRole, AgentStatus
+from paperclip.core import folders
 from paperclip.core.api.fields import MAX_BIG_INT, Bool, Enum, Int, Items, Object, Text, Uuid
 from paperclip.core.api.inputs import Input
 
@@ -30,11 +35,33 @@ class AgentInput(Input):
     metadata = Object(required=False, allow_null=True)
 
 
+class InstructionsInput(Input):
+    """The instructions an agent is taken on with: texts by path, one of which is read first."""
+
+    entry_file = Text(required=False, min_length=1, max_length=400)
+    files = Object()
+
+    def validate_files(self, value: dict[str, Any]) -> dict[str, str]:
+        """Refuse anything but texts, and a bundle of none or of too many."""
+        if not value or len(value) > folders.MAX_FILES:
+            raise serializers.ValidationError(f"Expected 1 to {folders.MAX_FILES} files")
+        if not all(
+            isinstance(text, str) and len(text.encode()) <= folders.MAX_BYTES for text in value.values()
+        ):
+            raise serializers.ValidationError(
+                f"Each file must be a text of at most {folders.MAX_BYTES} bytes"
+            )
+        return value
+
+
 class NewAgentInput(AgentInput):
     """An agent to take on."""
 
     permissions = PermissionFlags(required=False)
-    desired_skills = Items(child=Text(min_length=1), required=False, allow_null=True)
+    desired_skills = Items(
+        child=Text(min_length=1, max_length=200), required=False, allow_null=True, max_length=200
+    )
+    instructions_bundle = InstructionsInput(required=False, allow_null=True)
 
 
 class HireInput(NewAgentInput):

@@ -20,7 +20,19 @@ from uuid import UUID
 
 from django.db import transaction
 
-from paperclip.companies import activity, adapter_config, members, org, revisions, shortnames, signals
+from paperclip.companies import (
+    activity,
+    adapter_config,
+    bindings,
+    instructions,
+    ledger,
+    members,
+    org,
+    revisions,
+    shortnames,
+    signals,
+    skills,
+)
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import (
     AgentRole,
@@ -65,12 +77,17 @@ def create(
     _require_environment(fields)
     config = adapter_config.checked(fields.get("adapter_config") or {}, "adapterConfig")
     runtime = adapter_config.checked_runtime(fields.get("runtime_config") or {}, with_defaults=True)
+    instructions.refuse_legacy_templates(adapter_type, config)
+    if fields.get("desired_skills") is not None:
+        config = skills.with_wanted(config, fields["desired_skills"])
     role = fields.get("role") or AgentRole.GENERAL
     permissions = fields.get("permissions") or {}
     if actor.is_agent:
         adapter_config.refuse_host_changes(before=({}, {}), after=(config, runtime), own=False)
         _refuse_promotion(actor, role=role, permissions=permissions)
     with transaction.atomic():
+        if fields.get("budget_monthly_cents"):
+            ledger.lock(company.id)
         org.lock(company.id)
         if fields.get("reports_to") is not None:
             org.require_manager(company.id, fields["reports_to"])
@@ -97,6 +114,10 @@ def create(
             now=now,
             granted_by=actor.user,
         )
+        bindings.save_agent(agent, actor=actor, now=now)
+        _give_instructions(agent, fields.get("instructions_bundle"))
+        if agent.budget_monthly_cents:
+            _tell_budget(agent, actor, now)
         return agent
 
 
@@ -138,9 +159,11 @@ def update(
     if fields.get("adapter_type") is not None:
         adapter_config.require_known_type(fields["adapter_type"])
     with transaction.atomic():
+        if "budget_monthly_cents" in fields:
+            ledger.lock(agent.company_id)
         org.lock(agent.company_id)
         row = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
-        before = revisions.tracked(row)
+        before, allowed = revisions.tracked(row), row.budget_monthly_cents
         values = _new_values(row, fields, replace=replace_adapter_config)
         if actor.is_agent:
             _refuse_agent_changes(row, values, fields.get("status"), actor)
@@ -152,6 +175,8 @@ def update(
             setattr(row, name, value)
         row.updated_at = now
         row.save(update_fields=[*values, "updated_at"])
+        if not {"adapter_config", "runtime_config"}.isdisjoint(values):
+            bindings.save_agent(row, actor=actor, now=now)
         revisions.record(
             agent=row, before=before, source=source, actor=actor, now=now, rolled_back_from=rolled_back_from
         )
@@ -162,6 +187,9 @@ def update(
             _log(row, "agent.updated", actor, now, details)
         if fields.get("status") is not None and fields["status"] != row.status:
             row = _move_to(row, fields["status"], actor, now)
+        if row.budget_monthly_cents != allowed:
+            _tell_budget(row, actor, now)
+            row = Agent.objects.get(pk=row.pk)
         return row
 
 
@@ -273,6 +301,7 @@ def terminate(*, agent: Agent, actor: Actor, now: datetime, action: str = "agent
         )
         AgentApiKey.objects.filter(agent_id=agent.pk, revoked_at__isnull=True).update(revoked_at=now)
         row = Agent.objects.get(pk=agent.pk)
+        bindings.forget(row)
         _log(row, action, actor, now, None)
         signals.agent_stopped.send(sender=Agent, agent=row, reason=TERMINATED_TEXT, actor=actor, now=now)
         return row
@@ -287,6 +316,26 @@ def remove(*, agent: Agent, actor: Actor, now: datetime) -> None:
 
 
 # --- Pieces ----------------------------------------------------------------------------------------------
+
+
+def _tell_budget(agent: Agent, actor: Actor, now: datetime) -> None:
+    signals.monthly_budget_set.send(
+        sender=Agent,
+        company=agent.company,
+        agent=agent,
+        cents=agent.budget_monthly_cents,
+        actor=actor,
+        now=now,
+    )
+
+
+def _give_instructions(agent: Agent, bundle: Mapping[str, Any] | None) -> None:
+    """Write the files last: what can be refused has been, so that few are left over by an agent never made."""
+    if bundle is None:
+        return
+    named = instructions.begin(agent, entry_file=bundle.get("entry_file"), files=bundle["files"])
+    agent.adapter_config = {**agent.adapter_config, **named}
+    agent.save(update_fields=["adapter_config"])
 
 
 def _move(agent: Agent, refusals: Mapping[AgentStatus, str], now: datetime, **values: Any) -> Agent:

@@ -131,7 +131,10 @@ def remove(asset_ids: Sequence[UUID]) -> None:
     rows = Asset.objects.filter(pk__in=asset_ids)
     hashes = set(rows.values_list("sha256", flat=True))
     rows.delete()
-    transaction.on_commit(lambda: _drop_orphans(hashes), robust=True)  # the sweep takes what this misses
+    transaction.on_commit(lambda: drop_unnamed(hashes), robust=True)  # the sweep takes what this misses
+
+
+SWEEP = "companies.assets"  # the name of the duty
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,12 @@ def sweep(*, now: datetime) -> Swept:
     kept = storage.kept_before(now - _GRACE)
     while batch := list(islice(kept, _BATCH)):
         named = set(Asset.objects.filter(sha256__in=batch).values_list("sha256", flat=True))
-        orphans += _drop_orphans(set(batch) - named)
+        orphans += drop_unnamed(set(batch) - named)
     return Swept(orphans, storage.drop_unfinished(before=now - _LONGEST_UPLOAD))
 
 
-def _drop_orphans(hashes: Iterable[str]) -> int:
+def drop_unnamed(hashes: Iterable[str]) -> int:
+    """Remove those of the files that no row names any more; how many that were."""
     return sum(_drop_orphan(sha256) for sha256 in hashes)
 
 

@@ -137,13 +137,20 @@ def _from_session(request: Request) -> Actor:
 
 
 def _from_trusted_page(request: Request) -> bool:
-    """Whether a browser sent this from a page of ours (C-18); forwarded hosts are believed from nobody (CW-33)."""
+    """Whether a browser sent this from a page of ours (C-18); `paperclip.core.hosts` says what our host is."""
     page = request.headers.get("Origin") or request.headers.get("Referer") or ""
     parts = urlsplit(page)
     origin = f"{parts.scheme}://{parts.netloc}"
     trusted = {settings.PAPERCLIP_PUBLIC_URL}
     trusted |= {f"{scheme}://{request.get_host()}" for scheme in ("http", "https")}
     return bool(parts.netloc) and origin in trusted
+
+
+def require_no_foreign_page(request: Request) -> None:
+    """Raise Forbidden when a browser sent this from a page that is not ours; programs send no page at all."""
+    page = request.headers.get("Origin") or request.headers.get("Referer")
+    if page and not _from_trusted_page(request):
+        raise Forbidden("Board mutation requires trusted browser origin")
 
 
 # --- May this actor do this in that company? -------------------------------------------------------------
@@ -183,7 +190,7 @@ def require_signed_in(actor: Actor) -> None:
         raise Unauthorized()
 
 
-def has_permission(actor: Actor, company_id: UUID, permission: Permission) -> bool:
+def has_permission(actor: Actor, company_id: UUID, permission: Permission | str) -> bool:
     """Whether the actor holds `permission` in the company: an active membership and a grant (C-23)."""
     if actor.is_instance_admin:
         return True

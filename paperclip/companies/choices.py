@@ -99,6 +99,22 @@ ADAPTER_TYPES = (
 )  # fmt: skip
 
 
+# Those that read a folder of instructions by themselves, and those that can be given skills.
+BUNDLE_ADAPTERS = ("claude_local", "codex_local", "gemini_local", "opencode_local", "pi_local", "cursor")
+SKILL_ADAPTERS = (*BUNDLE_ADAPTERS, "acpx_local")
+
+
+class BundleMode(models.TextChoices):
+    MANAGED = "managed"  # a folder of the product's own
+    EXTERNAL = "external"  # a folder of the host that a person names
+
+
+class SkillSync(models.TextChoices):
+    ADD = "add"
+    REMOVE = "remove"
+    REPLACE = "replace"
+
+
 class PrincipalType(models.TextChoices):
     USER = "user"
     AGENT = "agent"
@@ -130,6 +146,42 @@ class Permission(models.TextChoices):
     JOINS_APPROVE = "joins:approve"
 
 
+class InviteType(models.TextChoices):
+    COMPANY_JOIN = "company_join"
+    BOOTSTRAP = "bootstrap_ceo"  # makes whoever follows it an instance admin
+
+
+class JoinType(models.TextChoices):
+    HUMAN = "human"
+    AGENT = "agent"
+    BOTH = "both"  # of invites only: whoever comes first
+
+
+class JoinStatus(models.TextChoices):
+    PENDING = "pending_approval"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class InviteState(models.TextChoices):
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    ACCEPTED = "accepted"
+    EXPIRED = "expired"
+
+
+class CliAccess(models.TextChoices):
+    BOARD = "board"
+    INSTANCE_ADMIN = "instance_admin_required"
+
+
+class ChallengeState(models.TextChoices):
+    PENDING = "pending"
+    APPROVED = "approved"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
 # C-27: what a person is granted on joining with a role.
 ROLE_GRANTS: dict[str, tuple[str, ...]] = {
     MemberRole.OWNER: (
@@ -148,6 +200,17 @@ ROLE_GRANTS: dict[str, tuple[str, ...]] = {
     MemberRole.OPERATOR: (Permission.TASKS_ASSIGN,),
     MemberRole.MEMBER: (Permission.TASKS_ASSIGN,),
     MemberRole.VIEWER: (),
+}
+
+
+# C-35: who stands above whom. A role that is not said counts as the lowest.
+ROLE_RANKS: dict[str | None, int] = {
+    MemberRole.OWNER: 4,
+    MemberRole.ADMIN: 3,
+    MemberRole.OPERATOR: 2,
+    MemberRole.MEMBER: 2,
+    MemberRole.VIEWER: 1,
+    None: 1,
 }
 
 
@@ -192,3 +255,62 @@ class RevisionSource(models.TextChoices):
     INSTRUCTIONS_PATH_PATCH = "instructions_path_patch"
     INSTRUCTIONS_BUNDLE_PATCH = "instructions_bundle_patch"
     INSTRUCTIONS_BUNDLE_FILE_PUT = "instructions_bundle_file_put"
+
+
+class SecretProvider(models.TextChoices):
+    """Where the value of a secret lies (C-101)."""
+
+    LOCAL = "local_encrypted", "Here, encrypted"
+    AWS = "aws_secrets_manager", "AWS Secrets Manager"
+    GCP = "gcp_secret_manager", "Google Secret Manager"
+    VAULT = "vault", "HashiCorp Vault"
+
+
+class SecretStatus(models.TextChoices):
+    ACTIVE = "active"
+    DISABLED = "disabled"  # switched off for a while: runs that need it fail
+    ARCHIVED = "archived"  # put away; runs that still need it fail
+    DELETED = "deleted"  # its values are destroyed; the row stays for the record
+
+
+class SecretMode(models.TextChoices):
+    MANAGED = "paperclip_managed"  # the value is kept here
+    EXTERNAL = "external_reference"  # the value is fetched from where it lies
+
+
+class SecretVersionStatus(models.TextChoices):
+    CURRENT = "current"
+    PREVIOUS = "previous"
+    DISABLED = "disabled"
+    DESTROYED = "destroyed"
+    FAILED = "failed"
+
+
+class SecretTarget(models.TextChoices):
+    """What a secret can be bound to (C-101)."""
+
+    AGENT = "agent"
+    PROJECT = "project"
+    ENVIRONMENT = "environment"
+    ROUTINE = "routine"
+    PLUGIN = "plugin"
+    ISSUE = "issue"
+    RUN = "run"
+    SYSTEM = "system"
+
+
+class SecretKeyStatus(models.TextChoices):
+    CURRENT = "current"  # what is sealed now is sealed with it
+    RETIRING = "retiring"  # what it sealed is being sealed anew
+    RETIRED = "retired"  # nothing is sealed with it any more
+
+
+class AccessOutcome(models.TextChoices):
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+class ProviderConfigStatus(models.TextChoices):
+    READY = "ready"
+    WARNING = "warning"  # its last health check failed
+    DISABLED = "disabled"

@@ -6,7 +6,7 @@ queries.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,9 +18,11 @@ from paperclip.companies.models import Agent
 
 Piece = Callable[[UUID, datetime], Any]
 Badge = Callable[[UUID, datetime], int]
+Dismissed = Callable[[UUID, Mapping[UUID, datetime]], int]
 
 _pieces: dict[str, Piece] = {}
 _badges: dict[str, Badge] = {}
+_dismissed: dict[str, tuple[str, Dismissed]] = {}
 
 
 def register(name: str, piece: Piece) -> None:
@@ -37,14 +39,36 @@ def register_badge(name: str, badge: Badge) -> None:
     _badges[name] = badge
 
 
+def register_dismissed(name: str, kind: str, count: Dismissed) -> None:
+    """Let items of a badge be dismissed: `count(company_id, {item id: when dismissed})` returns how many of those
+    it counts have not changed since. `kind` is the item key's first word, such as `approval`.
+    """
+    _dismissed[name] = (kind, count)
+
+
 def gather(company_id: UUID, *, now: datetime) -> dict[str, Any]:
     """Return the dashboard of a company (C-98)."""
     return {"companyId": company_id} | {name: piece(company_id, now) for name, piece in _pieces.items()}
 
 
-def badges(company_id: UUID, *, now: datetime) -> dict[str, int]:
-    """Return the numbers beside the sidebar's entries, `inbox` being what waits for a person (C-99)."""
+def badges(
+    company_id: UUID,
+    *,
+    now: datetime,
+    dismissed: Mapping[str, Mapping[UUID, datetime]] | None = None,
+    sees_joins: bool = True,
+) -> dict[str, int]:
+    """Return the numbers beside the sidebar's entries, `inbox` being what waits for a person (C-99).
+
+    `dismissed` holds, by kind, when the person dismissed which item; join requests count for those who may
+    approve them.
+    """
     counts = {name: badge(company_id, now) for name, badge in _badges.items()}
+    for name, (kind, count) in _dismissed.items():
+        if counts.get(name) and dismissed and dismissed.get(kind):
+            counts[name] -= count(company_id, dismissed[kind])
+    if not sees_joins:
+        counts["joinRequests"] = 0
     approvals, failed, joins = (counts.get(name, 0) for name in ("approvals", "failedRuns", "joinRequests"))
     alerts = counts.get("budgetAlerts", 0)
     if not failed and agents_piece(company_id, now)["error"]:

@@ -20,10 +20,12 @@ _NO_KEYS = {
 }
 
 
-def create(*, agent: Agent, name: str, actor: Actor, now: datetime) -> tuple[AgentApiKey, str]:
+def create(
+    *, agent: Agent, name: str, actor: Actor, now: datetime, action: str = "agent.key_created"
+) -> tuple[AgentApiKey, str]:
     """Make a key for an agent and return it with its token, which nobody can read again (C-59).
 
-    Raises Conflict for agents that may not act.
+    `action` is how it is told in the log. Raises Conflict for agents that may not act.
     """
     token = tokens.new_agent_token()
     with transaction.atomic():
@@ -39,7 +41,7 @@ def create(*, agent: Agent, name: str, actor: Actor, now: datetime) -> tuple[Age
             key_hash=tokens.digest(token),
             created_at=now,
         )
-        _log(key, "agent.key_created", actor, now)
+        _log(key, action, actor, now)
         return key, token
 
 
@@ -70,12 +72,23 @@ def create_board_token(
     `expires_at` None means it never ends.
     """
     token = tokens.new_board_token()
+    digest = tokens.digest(token)
+    row = admit_board_token(
+        user=user, name=name, key_hash=digest, actor=actor, now=now, expires_at=expires_at
+    )
+    return row, token
+
+
+def admit_board_token(
+    *, user: User, name: str, key_hash: str, actor: Actor, now: datetime, expires_at: datetime | None
+) -> BoardApiToken:
+    """Make a token that somebody already holds, known by its hash, act for a person from now on (C-21)."""
     with transaction.atomic():
         row = BoardApiToken.objects.create(
-            user=user, name=name, key_hash=tokens.digest(token), created_at=now, expires_at=expires_at
+            user=user, name=name, key_hash=key_hash, created_at=now, expires_at=expires_at
         )
         _log_board_token(row, "board_api_key.created", actor, now)
-        return row, token
+        return row
 
 
 def revoke_board_token(*, user: User, token_id: UUID | None, actor: Actor, now: datetime) -> BoardApiToken:

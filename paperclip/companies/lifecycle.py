@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from paperclip.companies import activity, assets, members, signals
+from paperclip.companies import activity, assets, ledger, members, signals
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import CompanyStatus, PauseReason
 from paperclip.companies.models import Company
@@ -36,6 +37,8 @@ def create(*, fields: Mapping[str, Any], actor: Actor, now: datetime) -> Company
         if actor.user is not None:
             members.join_as_owner(company_id=company.id, user=actor.user, now=now)
         _log(company, "company.created", actor, now, {"name": company.name})
+        if company.budget_monthly_cents:
+            _tell_budget(company, actor, now)
         return company
 
 
@@ -50,17 +53,26 @@ def update(
     """Change a company. `fields` holds only what was sent, by column name.
 
     A status of `paused` or `archived` stops its running work (CW-34). What the company has spent is computed,
-    so a figure sent for it changes nothing. Raises NotFound or Unprocessable for a logo that cannot be (C-31).
+    so a figure sent for it changes nothing. Raises NotFound or Unprocessable for a logo that cannot be (C-31), and
+    Conflict for an archived company that is not brought back by it.
     """
     with transaction.atomic():
+        if "budget_monthly_cents" in fields:
+            ledger.lock(company.pk)
         row = Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+        if fields.get("status") in (None, CompanyStatus.ARCHIVED):
+            refuse_archived(row)
         if "logo_asset_id" in fields:
             assets.set_logo(company=row, asset_id=fields["logo_asset_id"], now=now)
         values = _plain_values(fields) | _status_values(row, fields.get("status"), now)
         values |= _consent_values(row, fields.get("feedback_data_sharing_enabled"), actor, now)
         Company.objects.filter(pk=row.pk).update(**values, updated_at=now)
         _log(row, action, actor, now, {naming.camel(name): value for name, value in fields.items()})
-        return _after_status_change(row, actor, now)
+        changed = _after_status_change(row, actor, now)
+        if changed.budget_monthly_cents == row.budget_monthly_cents:
+            return changed
+        _tell_budget(changed, actor, now)
+        return Company.objects.get(pk=row.pk)
 
 
 def archive(*, company: Company, actor: Actor, now: datetime) -> Company:
@@ -89,6 +101,19 @@ def undrain(*, company: Company, actor: Actor, now: datetime) -> Company:
     return _set_drain(company, None, "company.undrained", actor, now)
 
 
+def refuse_archived(company: Company) -> None:
+    """Raise Conflict for an archived company: it is kept as it is until somebody brings it back (CW-34)."""
+    if company.status == CompanyStatus.ARCHIVED:
+        raise Conflict("The company is archived; make it active again before anything in it is changed")
+
+
+def require_not_archived(company_id: UUID) -> None:
+    """Raise Conflict if the company of that id is archived."""
+    archived = Company.objects.filter(pk=company_id, status=CompanyStatus.ARCHIVED).only("status").first()
+    if archived is not None:
+        refuse_archived(archived)
+
+
 def prefixes(name: str) -> Iterator[str]:
     """Yield the issue prefixes a company called `name` may take, best first (C-29).
 
@@ -105,8 +130,7 @@ def prefixes(name: str) -> Iterator[str]:
 def _set_drain(company: Company, since: datetime | None, action: str, actor: Actor, now: datetime) -> Company:
     with transaction.atomic():
         row = Company.objects.select_for_update(no_key=True).get(pk=company.pk)
-        if since is not None and row.status == CompanyStatus.ARCHIVED:
-            raise Conflict("The company is archived; nothing runs in it")
+        refuse_archived(row)
         if (row.draining_since is None) == (since is None):
             return row
         row.draining_since, row.updated_at = since, now
@@ -178,6 +202,17 @@ def _after_status_change(before: Company, actor: Actor, now: datetime) -> Compan
     reason = ARCHIVED_TEXT if company.status == CompanyStatus.ARCHIVED else PAUSED_TEXT
     signals.company_stopped.send(sender=Company, company=company, reason=reason, actor=actor, now=now)
     return company
+
+
+def _tell_budget(company: Company, actor: Actor, now: datetime) -> None:
+    signals.monthly_budget_set.send(
+        sender=Company,
+        company=company,
+        agent=None,
+        cents=company.budget_monthly_cents,
+        actor=actor,
+        now=now,
+    )
 
 
 def _log(

@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from paperclip.companies import activity, auth
+from paperclip.companies import activity, ranks, signals
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import (
     ROLE_GRANTS,
-    AgentRole,
     MemberRole,
     MemberStatus,
     Permission,
     PrincipalType,
 )
-from paperclip.companies.models import Agent, Company, Grant, Member, User
-from paperclip.core.errors import Conflict
+from paperclip.companies.models import Company, Grant, Member, User
+from paperclip.core.errors import Conflict, Forbidden
 
+LAST_OWNER = "Cannot remove the last active owner"
 _KEPT = object()
-
-
-@dataclass(frozen=True)
-class Removal:
-    """Whether somebody may be archived, and if not, why."""
-
-    can_archive: bool
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Person:
-    """One person of a company, with what the member list shows of them."""
-
-    member: Member
-    user: User | None
-    grants: Sequence[Grant]
-    removal: Removal
-
-
-@dataclass(frozen=True)
-class Access:
-    """What an agent may do, and where that comes from."""
-
-    can_assign_tasks: bool
-    task_assign_source: str
-    membership: Member | None
-    grants: Sequence[Grant]
 
 
 def join(
@@ -64,29 +35,42 @@ def join(
     now: datetime,
     granted_by: User | None = None,
 ) -> Member:
-    """Make somebody an active member with the given grants; a repeat changes nothing."""
-    member, _ = Member.objects.get_or_create(
+    """Make somebody an active member with the given grants; a repeat changes nothing.
+
+    Whoever was archived comes back with this role and these grants.
+    """
+    member, made = Member.objects.get_or_create(
         company_id=company_id,
         principal_type=principal_type,
         principal_id=principal_id,
         defaults={"membership_role": role, "created_at": now, "updated_at": now},
     )
+    if not made and member.status == MemberStatus.ARCHIVED:
+        member.status, member.membership_role, member.updated_at = MemberStatus.ACTIVE, role, now
+        member.save(update_fields=["status", "membership_role", "updated_at"])
     for key in grants:
         _grant(member, key, scope=None, granted_by=granted_by, now=now)
     return member
 
 
-def join_as_owner(*, company_id: UUID, user: User, now: datetime) -> Member:
-    """Make a person the owner of a company, with everything the role stands for (C-27, CW-19)."""
+def join_with_role(
+    *, company_id: UUID, user: User, role: MemberRole, granted_by: User | None, now: datetime
+) -> Member:
+    """Make a person a member with everything the role stands for (C-27)."""
     return join(
         company_id=company_id,
         principal_type=PrincipalType.USER,
         principal_id=user.id,
-        role=MemberRole.OWNER,
-        grants=ROLE_GRANTS[MemberRole.OWNER],
+        role=role,
+        grants=ROLE_GRANTS[role],
         now=now,
-        granted_by=user,
+        granted_by=granted_by,
     )
+
+
+def join_as_owner(*, company_id: UUID, user: User, now: datetime) -> Member:
+    """Make a person the owner of a company, with everything the role stands for (C-27, CW-19)."""
+    return join_with_role(company_id=company_id, user=user, role=MemberRole.OWNER, granted_by=user, now=now)
 
 
 def set_agent_grant(
@@ -117,100 +101,112 @@ def update(
     """Change a person's role or status, and replace their grants when `grants` is given.
 
     `grants` holds `permission_key` and `scope` of each. Raises Conflict when the company would be left
-    without an active owner (C-35).
+    without an active owner, Forbidden for what is above the actor's own place (C-35).
     """
     with transaction.atomic():
-        # Two owners who demote each other must not both succeed: owners are counted under the company's lock.
-        Company.objects.select_for_update(no_key=True).only("id").get(pk=member.company_id)
-        row = Member.objects.select_for_update().get(pk=member.pk)
+        row = _locked(member)
+        ranks.require_not_above(actor, row)
         was_owner = _is_active_owner(row)
         if role is not _KEPT:
+            ranks.require_role_within_reach(actor, row.company_id, role)  # type: ignore[arg-type]
             row.membership_role = role  # type: ignore[assignment]
         row.status = status or row.status
         if was_owner and not _is_active_owner(row) and not _other_owners(row):
-            raise Conflict("Cannot remove the last active owner")
+            raise Conflict(LAST_OWNER)
+        if grants is not None:
+            ranks.require_held(actor, row, [grant["permission_key"] for grant in grants])
         row.updated_at = now
         row.save(update_fields=["membership_role", "status", "updated_at"])
         if grants is not None:
             _replace_grants(row, grants, granted_by=actor.user, now=now)
-        activity.record(
-            company_id=row.company_id,
-            actor=actor,
-            action=action,
-            entity_type="company_membership",
-            entity_id=row.id,
-            details=_details(row, grants),
-            now=now,
-        )
+        _log(row, action, actor, now, _details(row, grants))
         return row
 
 
-def people(company: Company, *, viewer: Actor) -> list[Person]:
-    """Return the people of a company, last changed first, archived ones left out (C-34)."""
-    rows = list(
-        Member.objects.filter(company=company, principal_type=PrincipalType.USER)
-        .exclude(status=MemberStatus.ARCHIVED)
-        .order_by("-updated_at", "id")
+def archive(
+    *,
+    member: Member,
+    actor: Actor,
+    now: datetime,
+    assignee_agent_id: UUID | None = None,
+    assignee_user_id: UUID | None = None,
+) -> tuple[Member, int]:
+    """Let a person go: their open issues pass to the one named, or to nobody, and their grants end (C-34).
+
+    Returns the membership and how many issues moved. Raises Conflict for the last active owner, Forbidden with
+    the reason for others who stay (C-35), and what handing an issue to the one named raises.
+    """
+    with transaction.atomic():
+        row = _locked(member)
+        if _is_active_owner(row) and not _other_owners(row):
+            raise Conflict(LAST_OWNER)
+        user = User.objects.filter(pk=row.principal_id).first()
+        reason = ranks.reason_to_keep(row, user, actor, own_rank=ranks.of_actor(actor, row.company_id))
+        if reason is not None:
+            raise Forbidden(reason)
+        moved = _hand_over(row, assignee_agent_id, assignee_user_id, actor, now)
+        _leave(row, now)
+        _log(row, "company_member.archived", actor, now, {"reassignedIssueCount": moved})
+        return row, moved
+
+
+def set_companies(*, user: User, company_ids: Iterable[UUID], actor: Actor, now: datetime) -> None:
+    """Make a person a member of exactly these companies (C-39); places they keep stay as they are.
+
+    New places are an operator's. Raises Conflict when a company would lose its last active owner.
+    """
+    wanted = set(company_ids)
+    with transaction.atomic():
+        places = Member.objects.filter(principal_type=PrincipalType.USER, principal_id=user.id)
+        held = {row.company_id: row for row in places.exclude(status=MemberStatus.ARCHIVED)}
+        # In one order, so that two admins at it do not wait for each other.
+        for company_id in sorted(wanted ^ set(held)):
+            if company_id in held:
+                _withdraw(held[company_id], actor, now)
+            else:
+                joined = join_with_role(
+                    company_id=company_id,
+                    user=user,
+                    role=MemberRole.OPERATOR,
+                    granted_by=actor.user,
+                    now=now,
+                )
+                _log(joined, "company_member.added", actor, now, _details(joined, None))
+
+
+def _withdraw(member: Member, actor: Actor, now: datetime) -> None:
+    row = _locked(member)
+    if _is_active_owner(row) and not _other_owners(row):
+        raise Conflict(LAST_OWNER)
+    moved = _hand_over(row, None, None, actor, now)
+    _leave(row, now)
+    _log(row, "company_member.archived", actor, now, {"reassignedIssueCount": moved})
+
+
+def _leave(row: Member, now: datetime) -> None:
+    row.status, row.updated_at = MemberStatus.ARCHIVED, now
+    row.save(update_fields=["status", "updated_at"])
+    Grant.objects.filter(
+        company_id=row.company_id, principal_type=row.principal_type, principal_id=row.principal_id
+    ).delete()
+
+
+def _hand_over(row: Member, agent_id: UUID | None, user_id: UUID | None, actor: Actor, now: datetime) -> int:
+    answers = signals.member_leaves.send(
+        sender=Member,
+        member=row,
+        assignee_agent_id=agent_id,
+        assignee_user_id=user_id,
+        actor=actor,
+        now=now,
     )
-    ids = [row.principal_id for row in rows]
-    users = User.objects.in_bulk(ids)
-    grants: dict[UUID, list[Grant]] = {}
-    held = Grant.objects.filter(company=company, principal_type=PrincipalType.USER, principal_id__in=ids)
-    for grant in held.order_by("permission_key"):
-        grants.setdefault(grant.principal_id, []).append(grant)
-    return [
-        Person(
-            row,
-            users.get(row.principal_id),
-            grants.get(row.principal_id, []),
-            _removal(row, users, viewer),
-        )
-        for row in rows
-    ]
+    return sum(int(moved or 0) for _, moved in answers)
 
 
-def directory(company: Company) -> list[User]:
-    """Return the active people of a company by name (C-34)."""
-    ids = Member.objects.filter(
-        company=company, principal_type=PrincipalType.USER, status=MemberStatus.ACTIVE
-    ).values_list("principal_id", flat=True)
-    return sorted(User.objects.filter(pk__in=list(ids)), key=lambda user: user.display_name.lower())
-
-
-def access_of(actor: Actor, company_id: UUID) -> dict[str, Any]:
-    """Return what the caller may do about members (C-34)."""
-    membership = actor.memberships.get(company_id)
-
-    def may(key: Permission) -> bool:
-        return auth.has_permission(actor, company_id, key)
-
-    return {
-        "currentUserRole": membership.role if membership else None,
-        "canManageMembers": may(Permission.USERS_MANAGE_PERMISSIONS),
-        "canInviteUsers": may(Permission.USERS_INVITE),
-        "canApproveJoinRequests": may(Permission.JOINS_APPROVE),
-    }
-
-
-def agent_access(agent: Agent) -> Access:
-    """Return what an agent may do and where that comes from (C-40)."""
-    principal = {
-        "company_id": agent.company_id,
-        "principal_type": PrincipalType.AGENT,
-        "principal_id": agent.id,
-    }
-    membership = Member.objects.filter(**principal).first()
-    grants = list(Grant.objects.filter(**principal).order_by("permission_key"))
-    is_active = membership is not None and membership.status == MemberStatus.ACTIVE
-    if agent.role == AgentRole.CEO:
-        source = "ceo_role"
-    elif agent.can_create_agents:
-        source = "agent_creator"
-    elif is_active and any(grant.permission_key == Permission.TASKS_ASSIGN for grant in grants):
-        source = "explicit_grant"
-    else:
-        source = "none"
-    return Access(source != "none", source, membership, grants)
+def _locked(member: Member) -> Member:
+    # Two owners who demote each other must not both succeed: owners are counted under the company's lock.
+    Company.objects.select_for_update(no_key=True).only("id").get(pk=member.company_id)
+    return Member.objects.select_for_update().get(pk=member.pk)
 
 
 def _grant(member: Member, key: str, *, scope: Any, granted_by: User | None, now: datetime) -> None:
@@ -257,20 +253,13 @@ def _other_owners(member: Member) -> bool:
     )
 
 
-def _removal(member: Member, users: Mapping[UUID, User], viewer: Actor) -> Removal:
-    reason = _keep_reason(member, users, viewer)
-    return Removal(reason is None, reason)
-
-
-def _keep_reason(member: Member, users: Mapping[UUID, User], viewer: Actor) -> str | None:
-    """Why a person cannot be archived by this viewer, or None when they can (C-35)."""
-    user = users.get(member.principal_id)
-    if member.principal_id == viewer.user_id:
-        return "You cannot remove yourself"
-    if user is not None and user.is_superuser:
-        return "Instance admins cannot be removed"
-    if member.membership_role == MemberRole.OWNER:
-        return "Owners cannot be removed"
-    if member.membership_role == MemberRole.ADMIN:
-        return "Admins cannot be removed"
-    return None
+def _log(member: Member, action: str, actor: Actor, now: datetime, details: Mapping[str, Any]) -> None:
+    activity.record(
+        company_id=member.company_id,
+        actor=actor,
+        action=action,
+        entity_type="company_membership",
+        entity_id=member.id,
+        details=details,
+        now=now,
+    )

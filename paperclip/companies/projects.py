@@ -94,6 +94,7 @@ def create(*, company: Company, fields: Mapping[str, Any], actor: Actor, now: da
         columns["color"] = columns["color"] or PROJECT_COLORS[len(names) % len(PROJECT_COLORS)]
         project = Project.objects.create(company=company, **columns, created_at=now, updated_at=now)
         _set_goals(project, _goal_ids(fields) or [])
+        bindings.save_project(project, actor=actor, now=now)
         answers = signals.project_created.send(
             sender=Project, project=project, workspace=fields.get("workspace"), actor=actor, now=now
         )
@@ -109,6 +110,9 @@ def update(*, project: Project, fields: Mapping[str, Any], actor: Actor, now: da
         row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         columns = _columns(row.company_id, fields, before=row, actor=actor)
         Project.objects.filter(pk=row.pk).update(**columns, updated_at=now)
+        if "env" in columns:
+            row.env = columns["env"]
+            bindings.save_project(row, actor=actor, now=now)
         goal_ids = _goal_ids(fields)
         if goal_ids is not None:
             _set_goals(row, goal_ids)
@@ -125,6 +129,7 @@ def delete(*, project: Project, actor: Actor, now: datetime) -> None:
     try:
         with transaction.atomic():
             _log(project, "project.deleted", actor, now, None)
+            bindings.forget(project)
             Project.objects.filter(pk=project.pk).delete()
     except ProtectedError as error:
         raise Conflict("Project is still in use and cannot be deleted") from error

@@ -28,6 +28,20 @@ def require_instance_admin(actor: Actor) -> None:
         raise Forbidden("Instance admin required")
 
 
+def require_admin_gate(actor: Actor) -> None:
+    """Raise unless an instance admin calls, where the installation itself is concerned (C-25)."""
+    auth.require_board(actor)
+    if not actor.is_instance_admin:
+        raise Forbidden("Instance admin access required")
+
+
+def require_org_gate(actor: Actor) -> None:
+    """Raise unless a person with any company, or an instance admin, calls (C-25)."""
+    auth.require_board(actor)
+    if not actor.is_instance_admin and not any(place.is_active for place in actor.memberships.values()):
+        raise Forbidden("Company membership or instance admin access required")
+
+
 def require_agent_creator(actor: Actor, company_id: UUID) -> None:
     """Raise unless the caller may create agents and read their configuration (C-26)."""
     if auth.may_create_agents(actor, company_id):
@@ -62,7 +76,12 @@ def require_permission_giver(actor: Actor, agent: Agent) -> None:
 
 def require_member_manager(actor: Actor, company_id: UUID) -> None:
     """Raise unless the caller may see and change who is a member (C-34)."""
-    if not auth.has_permission(actor, company_id, Permission.USERS_MANAGE_PERMISSIONS):
+    require_permission(actor, company_id, Permission.USERS_MANAGE_PERMISSIONS)
+
+
+def require_permission(actor: Actor, company_id: UUID, permission: Permission) -> None:
+    """Raise unless the caller holds `permission` in the company (C-34, C-36, C-38)."""
+    if not auth.has_permission(actor, company_id, permission):
         raise Forbidden("Permission denied")
 
 

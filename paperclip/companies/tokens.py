@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 from datetime import datetime, timedelta
@@ -15,6 +16,9 @@ from paperclip.companies.models import Agent
 
 AGENT_PREFIX = "pcp_"
 BOARD_PREFIX = "pcp_board_"
+INVITE_PREFIX = "pcp_invite_"
+CLAIM_PREFIX = "pcp_claim_"
+CHALLENGE_PREFIX = "pcp_cli_auth_"
 
 
 def new_agent_token() -> str:
@@ -25,6 +29,21 @@ def new_agent_token() -> str:
 def new_board_token() -> str:
     """Return a fresh board API token."""
     return BOARD_PREFIX + secrets.token_hex(24)
+
+
+def new_invite_token() -> str:
+    """Return a fresh invite token: 128 random bits in lower-case letters and digits (C-36, CW-32)."""
+    return INVITE_PREFIX + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+def new_claim_secret() -> str:
+    """Return a fresh secret by which an agent claims its key (C-38)."""
+    return CLAIM_PREFIX + secrets.token_hex(24)
+
+
+def new_challenge_token() -> str:
+    """Return a fresh secret of a command line that asks to be let in (C-21)."""
+    return CHALLENGE_PREFIX + secrets.token_hex(24)
 
 
 def digest(token: str) -> str:

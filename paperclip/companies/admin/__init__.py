@@ -1,5 +1,5 @@
-"""The pages of companies, agents, projects, goals and activity."""
+"""The pages of companies, people, agents, projects, goals and activity."""
 
-from paperclip.companies.admin import agents, companies, record, work
+from paperclip.companies.admin import agents, companies, installation, joining, people, record, secrets, work
 
-__all__ = ["agents", "companies", "record", "work"]
+__all__ = ["agents", "companies", "installation", "joining", "people", "record", "secrets", "work"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django import forms
 from unfold import widgets
 
 from paperclip.companies import queries
+from paperclip.companies.admin import secret_lines
 from paperclip.companies.choices import ADAPTER_TYPES, AgentRole
 from paperclip.core import naming, redaction
 from paperclip.core.forms import BoardForm, choice, json_field, text
@@ -37,6 +39,7 @@ class AgentForm(BoardForm):
     more_config = json_field(
         "Other configuration", help_text='JSON, such as {"timeoutSec": 600, "env": {"NAME": "value"}}'
     )
+    secrets = secret_lines.field()
     has_timer = forms.BooleanField(
         label="Wake it by a timer too", required=False, widget=widgets.UnfoldBooleanSwitchWidget()
     )
@@ -53,7 +56,8 @@ class AgentForm(BoardForm):
     parts = {"adapter_type": "How it is run", "has_timer": "When it is woken"}
 
     def offer(self) -> None:
-        """Offer the company's agents as managers."""
+        """Offer the company's agents as managers, and its secrets."""
+        self.fields["secrets"].help_text = secret_lines.help_text(self.secret_keys)
         rows = queries.agents_of(self.scope.company_id)
         if self.row is not None:
             rows = rows.exclude(pk=self.row.pk)
@@ -62,6 +66,11 @@ class AgentForm(BoardForm):
         if self.row is None:
             self.initial.setdefault("role", AgentRole.ENGINEER)
             self.initial.setdefault("adapter_type", "process")
+
+    @cached_property
+    def secret_keys(self) -> dict[str, str]:
+        """The keys of the company's secrets, by id."""
+        return secret_lines.keys(self.scope.company_id)
 
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what the form shows of an agent. Configuration that holds secrets stays on the server."""
@@ -75,6 +84,7 @@ class AgentForm(BoardForm):
             "command": config.pop("command", ""),
             "args": "\n".join(map(str, config.pop("args", []) or [])),
             "more_config": config,
+            "secrets": secret_lines.shown(row.adapter_config.get("env"), self.secret_keys),
             "has_timer": beat.pop("enabled", False) is True,
             "interval_minutes": max(1, round(interval / 60)) if isinstance(interval, int | float) else None,
             "more_runtime": without_secrets(beat),
@@ -87,6 +97,10 @@ class AgentForm(BoardForm):
     def clean_more_runtime(self) -> dict[str, Any]:
         """Return the object, or say that it is none."""
         return self._object("more_runtime")
+
+    def clean_secrets(self) -> dict[str, Any]:
+        """Return the bindings the lines stand for."""
+        return secret_lines.read(self.cleaned_data["secrets"], self.secret_keys)
 
     def _object(self, name: str) -> dict[str, Any]:
         value = self.cleaned_data[name] or {}
@@ -136,7 +150,10 @@ def fields(values: dict[str, Any]) -> dict[str, Any]:
 
 def _adapter_config(values: dict[str, Any]) -> dict[str, Any]:
     own = {"command": values["command"], "cwd": values["cwd"], "args": values["args"].splitlines()}
-    return {**values["more_config"], **{key: value for key, value in own.items() if value}}
+    config = {**values["more_config"], **{key: value for key, value in own.items() if value}}
+    if values["secrets"]:
+        config["env"] = secret_lines.laid_over(config.get("env"), values["secrets"])
+    return config
 
 
 def _heartbeat(values: dict[str, Any]) -> dict[str, Any]:

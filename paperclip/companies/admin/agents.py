@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from paperclip.companies import agents, auth, keys, org, queries, rights, told
-from paperclip.companies.admin import agent_form
+from paperclip.companies.admin import agent_form, secret_lines
 from paperclip.companies.choices import AgentStatus
 from paperclip.companies.models import Activity, Agent, AgentApiKey, AgentConfigRevision
 from paperclip.core import clock, links, naming, panels
@@ -133,6 +133,9 @@ class AgentAdmin(BoardModelAdmin):
         rights.require_agent_editor(actor, row)
         fields = agent_form.fields(values)
         fields["adapter_config"] = agent_form.with_secrets(row.adapter_config, fields["adapter_config"])
+        env = values["more_config"].get("env", row.adapter_config.get("env"))
+        if env or values["secrets"]:
+            fields["adapter_config"]["env"] = secret_lines.laid_over(env, values["secrets"])
         beat = agent_form.with_secrets(
             row.runtime_config.get("heartbeat") or {}, fields["runtime_config"]["heartbeat"]
         )

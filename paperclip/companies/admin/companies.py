@@ -103,9 +103,14 @@ class CompanyAdmin(BoardModelAdmin):
         row_id: UUID = row.pk
         return row_id
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """An archived company can still be brought back; the verbs refuse all else."""
+        may_bring_back = obj is not None and obj.pk in scope_of(request).archived
+        return may_bring_back or super().has_change_permission(request, obj)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Whoever may open the board may found a company and becomes its owner."""
-        return True
+        """Whoever runs the installation may found a company and becomes its owner (C-28)."""
+        return scope_of(request).is_instance_admin
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Put on each company how many agents and issues it has and what it spent this month."""
@@ -129,6 +134,7 @@ class CompanyAdmin(BoardModelAdmin):
                 (users[member.principal_id], member) for member in people if member.principal_id in users
             ],
             "edit_url": reverse("admin:companies_company_edit", args=[row.pk]),
+            "members_url": reverse("admin:companies_member_changelist"),
         }
 
     def create(self, request: HttpRequest, values: dict[str, Any]) -> Company:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.urls import reverse
 from unfold import widgets
 
 from paperclip.companies import goals, projects, queries
+from paperclip.companies.admin import secret_lines
 from paperclip.companies.choices import GoalLevel, GoalStatus, ProjectStatus
 from paperclip.companies.models import Goal, Project
 from paperclip.core import clock, links, naming, panels
@@ -50,22 +52,34 @@ class ProjectForm(BoardForm):
     )
     lead_agent = choice("Lead", required=False)
     goal = choice("Goal it serves", required=False)
+    secrets = secret_lines.field()
 
     halves = ("status", "target_date", "lead_agent", "goal")
 
     def offer(self) -> None:
         """Offer the company's agents and goals."""
         self.set_choices("lead_agent", _agent_choices(self.scope.company_id))
+        self.fields["secrets"].help_text = secret_lines.help_text(self.secret_keys)
         self.set_choices("goal", _goal_choices(self.scope.company_id))
 
     def values_of(self, row: Any) -> dict[str, Any]:
-        """Return what the form shows of a project."""
+        """Return what the form shows of a project; plain values of its environment stay on the server."""
         goal_id = row.goal_links.values_list("goal_id", flat=True).first()
         return {
             **super().values_of(row),
             "lead_agent": str(row.lead_agent_id or ""),
             "goal": str(goal_id or ""),
+            "secrets": secret_lines.shown(row.env, self.secret_keys),
         }
+
+    @cached_property
+    def secret_keys(self) -> dict[str, str]:
+        """The keys of the company's secrets, by id."""
+        return secret_lines.keys(self.scope.company_id)
+
+    def clean_secrets(self) -> dict[str, Any]:
+        """Return the bindings the lines stand for."""
+        return secret_lines.read(self.cleaned_data["secrets"], self.secret_keys)
 
 
 @admin.register(Project)
@@ -113,16 +127,19 @@ class ProjectAdmin(BoardModelAdmin):
         """Start a project."""
         scope = scope_of(request)
         return projects.create(
-            company=scope.chosen, fields=_project_fields(values), actor=scope.actor, now=clock.now()
+            company=scope.chosen, fields=_project_fields(values, None), actor=scope.actor, now=clock.now()
         )
 
     def update(self, request: HttpRequest, row: Any, values: dict[str, Any]) -> Project:
         """Change a project."""
         actor = scope_of(request).actor
-        return projects.update(project=row, fields=_project_fields(values), actor=actor, now=clock.now())
+        return projects.update(
+            project=row, fields=_project_fields(values, row.env), actor=actor, now=clock.now()
+        )
 
 
-def _project_fields(values: dict[str, Any]) -> dict[str, Any]:
+def _project_fields(values: dict[str, Any], env: dict[str, Any] | None) -> dict[str, Any]:
+    given = secret_lines.laid_over(env, values["secrets"])
     goal_id = naming.as_field_uuid(values["goal"])
     return {
         "name": values["name"],
@@ -131,6 +148,7 @@ def _project_fields(values: dict[str, Any]) -> dict[str, Any]:
         "lead_agent_id": naming.as_field_uuid(values["lead_agent"]),
         "goal_ids": [goal_id] if goal_id else [],
         "target_date": values["target_date"],
+        **({"env": given} if given != (env or {}) else {}),
     }
 
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import agents, auth, members, org, queries, rights, shortnames
+from paperclip.companies import agents, auth, org, org_chart, queries, rights, roster, shortnames
 from paperclip.companies.agent_input import AgentPatchInput, NewAgentInput
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.companies.api.members import GrantOut, MemberOut
 from paperclip.companies.choices import AgentStatus
@@ -158,7 +161,7 @@ def render(agent: Agent, view: ActorView, *, sight: Sight | None = None) -> dict
 def render_detail(agent: Agent, view: ActorView, *, sight: Sight | None = None) -> dict[str, Any]:
     """Return an agent with its chain of command and access (C-40)."""
     chain = SuperiorOut.render_many(org.chain_of_command(agent))
-    access = AccessOut.render(members.agent_access(agent))
+    access = AccessOut.render(roster.agent_access(agent))
     return render(agent, view, sight=sight) | {"chainOfCommand": chain, "access": access}
 
 
@@ -188,6 +191,7 @@ class AgentList(CompanyView):
         )
 
     @operation("Create an agent [C-54]", reads=NewAgentInput, answers=AgentOut, status=201)
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         rights.require_agent_creator(self.actor, self.company.id)
         fields = NewAgentInput.read(request.data)
@@ -308,3 +312,23 @@ class OrgTree(CompanyView):
     @operation("Get the tree of agents [C-50]", answers=OrgNodeOut, many=True)
     def get(self, request: Request, company_id: str) -> Response:
         return Response(org.tree(self.company.id))
+
+
+class OrgDrawing(CompanyView):
+    """Who reports to whom, as a drawing."""
+
+    @operation(
+        "Get the tree of agents as a drawing [C-50]",
+        answers=OpenApiTypes.STR,
+        media_type="image/svg+xml",
+        query=[query("style", text="Unknown ones are drawn as `warmth`.", enum=list(org_chart.STYLES))],
+    )
+    def get(self, request: Request, company_id: str) -> HttpResponse:
+        drawn = org_chart.svg(
+            org.tree(self.company.id), title=self.company.name, style=request.query_params.get("style")
+        )
+        response = HttpResponse(drawn, content_type="image/svg+xml; charset=utf-8")
+        response["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Cache-Control"] = "private, no-cache"
+        return response

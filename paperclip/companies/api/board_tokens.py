@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import keys
+from paperclip.companies import keys, throttles
 from paperclip.companies.api.base import ActorView
 from paperclip.companies.models import BoardApiToken
 from paperclip.core import naming
@@ -59,6 +59,7 @@ class BoardTokenList(ActorView):
         reads=BoardTokenInput,
         answers=NewBoardTokenOut,
         status=201,
+        refuses=(429,),
     )
     def post(self, request: Request) -> Response:
         fields = BoardTokenInput.read(request.data)
@@ -68,6 +69,7 @@ class BoardTokenList(ActorView):
         if expires_at <= self.now:
             raise Invalid.at("expiresAt", message="expiresAt must be in the future")
         assert self.actor.user is not None
+        throttles.spend(throttles.KEY_CREATE, self.actor.user.id, now=self.now)
         row, token = keys.create_board_token(
             user=self.actor.user, name=fields["name"], actor=self.actor, now=self.now, expires_at=expires_at
         )

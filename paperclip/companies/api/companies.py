@@ -9,14 +9,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import assets, auth, lifecycle, queries, rights
+from paperclip.companies import assets, auth, lifecycle, queries, removal, rights
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.companies.choices import CompanyStatus
 from paperclip.companies.models import Company
 from paperclip.core.api.fields import MAX_BIG_INT, Bool, Enum, Int, Text, Uuid
 from paperclip.core.api.inputs import Input
 from paperclip.core.api.outputs import ModelOutput
-from paperclip.core.api.schema import operation
+from paperclip.core.api.schema import Ok, operation
 from paperclip.core.api.views import ApiView
 from paperclip.core.errors import BadRequest, Forbidden, Invalid
 
@@ -109,6 +110,7 @@ class CompanyList(ActorView):
         return Response(render(list(queries.companies_of(self.actor)), self))
 
     @operation("Create a company [C-30]", reads=CompanyInput, answers=CompanyOut, status=201)
+    @repeating.once
     def post(self, request: Request) -> Response:
         rights.require_instance_admin(self.actor)
         fields = CompanyInput.read(request.data)
@@ -137,6 +139,9 @@ class MissingCompany(ApiView):
 class CompanyDetail(CompanyView):
     """One company."""
 
+    board_methods = ("DELETE",)
+    archived_methods = ("PATCH", "DELETE")
+
     @operation("Get a company [C-30]", answers=CompanyOut)
     def get(self, request: Request, company_id: str) -> Response:
         return Response(render([self.company], self)[0])
@@ -149,6 +154,11 @@ class CompanyDetail(CompanyView):
         fields = schema.read(request.data, partial=True)
         company = lifecycle.update(company=self.company, fields=fields, actor=self.actor, now=self.now)
         return Response(render([company], self)[0])
+
+    @operation("Delete a company with everything in it [C-30]", answers=Ok)
+    def delete(self, request: Request, company_id: str) -> Response:
+        removal.remove(company=self.company, actor=self.actor, now=self.now)
+        return Response({"ok": True})
 
 
 class CompanyBranding(CompanyView):
@@ -173,6 +183,8 @@ class CompanyBranding(CompanyView):
 
 class CompanyArchive(CompanyView):
     """Putting a company away."""
+
+    archived_methods = ("POST",)
 
     @operation("Archive a company [C-30]", answers=CompanyOut)
     def post(self, request: Request, company_id: str) -> Response:

@@ -7,8 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import dashboard
+from paperclip.companies import auth, dashboard, preferences
 from paperclip.companies.api.base import CompanyView
+from paperclip.companies.choices import Permission
 from paperclip.core.api.outputs import Output
 from paperclip.core.api.schema import operation
 
@@ -35,4 +36,11 @@ class SidebarBadges(CompanyView):
 
     @operation("Count what waits for a person [C-99]", answers=BadgesOut)
     def get(self, request: Request, company_id: str) -> Response:
-        return Response(dashboard.badges(self.company.id, now=self.now))
+        place = self.company.id
+        counts = dashboard.badges(
+            place,
+            now=self.now,
+            dismissed=preferences.dismissed(user=self.actor.user, company_id=place),
+            sees_joins=auth.has_permission(self.actor, place, Permission.JOINS_APPROVE),
+        )
+        return Response(counts)

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from paperclip.companies import goals
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.companies.choices import GoalLevel, GoalStatus
 from paperclip.companies.models import Goal
@@ -47,6 +48,7 @@ class GoalList(CompanyView):
         return Response(GoalOut.render_many(goals.of_company(self.company.id)))
 
     @operation("Create a goal [C-70]", reads=GoalInput, answers=GoalOut, status=201)
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         fields = GoalInput.read(request.data)
         goal = goals.create(company=self.company, fields=fields, actor=self.actor, now=self.now)

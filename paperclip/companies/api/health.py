@@ -10,7 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from paperclip.companies import invites
 from paperclip.companies.models import User
+from paperclip.core import clock
 from paperclip.core.api.outputs import Output
 from paperclip.core.api.schema import operation
 from paperclip.core.api.views import ApiView
@@ -53,7 +55,7 @@ class Health(ApiView):
             "status": "ok",
             "deploymentMode": "authenticated",
             "bootstrapStatus": "ready" if has_admin else "bootstrap_pending",
-            "bootstrapInviteActive": False,
+            "bootstrapInviteActive": not has_admin and invites.bootstrap_is_open(clock.now()),
         }
         if _is_unknown(request):
             return state
@@ -62,7 +64,7 @@ class Health(ApiView):
             "serverVersion": settings.VERSION,
             "deploymentExposure": "private",
             "authReady": True,
-            "features": {"companyDeletionEnabled": False},
+            "features": {"companyDeletionEnabled": settings.COMPANY_DELETION},
         }
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import keys
+from paperclip.companies import keys, throttles
 from paperclip.companies.api.agents import AgentView
 from paperclip.companies.models import AgentApiKey
 from paperclip.core import naming
@@ -53,11 +53,16 @@ class KeyList(AgentView):
         return Response(KeyOut.render_many(agent.api_keys.order_by("created_at", "id")))
 
     @operation(
-        "Create a key; its token is shown only now [C-59]", reads=KeyInput, answers=NewKeyOut, status=201
+        "Create a key; its token is shown only now [C-59]",
+        reads=KeyInput,
+        answers=NewKeyOut,
+        status=201,
+        refuses=(429,),
     )
     def post(self, request: Request, agent_ref: str) -> Response:
         agent = self.find_managed(agent_ref)
         fields = KeyInput.read(request.data or {})
+        throttles.spend(throttles.KEY_CREATE, self.actor.id, now=self.now)
         key, token = keys.create(agent=agent, name=fields["name"], actor=self.actor, now=self.now)
         return Response(NewKeyOut.render(key, token=token), status=201)
 

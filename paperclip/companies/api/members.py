@@ -8,16 +8,16 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import members, rights
+from paperclip.companies import members, rights, roster
 from paperclip.companies.api.base import CompanyView
 from paperclip.companies.choices import MemberRole, MemberStatus, Permission, PrincipalType
 from paperclip.companies.models import Grant, Member, User
 from paperclip.core import naming
-from paperclip.core.api.fields import Enum, Items, Object
+from paperclip.core.api.fields import Enum, Items, Object, Uuid
 from paperclip.core.api.inputs import Input
 from paperclip.core.api.outputs import ModelOutput, Output
 from paperclip.core.api.schema import operation
-from paperclip.core.errors import Invalid, NotFound
+from paperclip.core.errors import Conflict, Invalid, NotFound
 
 _SETTABLE_STATUSES = [
     (status.value, status.label)
@@ -132,6 +132,35 @@ class MemberAccessPatch(MemberPatch):
     grants = Items(child=GrantInput(), max_length=50)
 
 
+class Reassignment(Input):
+    """Who takes over the open issues of somebody who leaves; nobody when empty."""
+
+    assignee_agent_id = Uuid(required=False, allow_null=True)
+    assignee_user_id = Uuid(required=False, allow_null=True)
+
+
+class ArchiveInput(Input):
+    """Somebody to let go."""
+
+    reassignment = Reassignment(required=False, allow_null=True)
+
+
+class ArchivedOut(Output):
+    """Who was let go, and how many issues passed on."""
+
+    member = MemberOut()
+    reassigned_issue_count = serializers.IntegerField()
+
+
+class ProfileOut(Output):
+    """A person as others of the company see them."""
+
+    user = UserOut()
+    membership_role = serializers.CharField(allow_null=True)
+    status = serializers.CharField()
+    joined_at = serializers.DateTimeField()
+
+
 class _MemberView(CompanyView):
     """A view for those who may manage members."""
 
@@ -152,13 +181,10 @@ class _MemberView(CompanyView):
 
     def answer(self, member: Member) -> Response:
         """Return a person as the list shows them."""
-        person = next(
-            one for one in members.people(self.company, viewer=self.actor) if one.member.pk == member.pk
-        )
-        return Response(render(person))
+        return Response(render(roster.described([member], viewer=self.actor)[0]))
 
 
-def render(person: members.Person) -> dict[str, Any]:
+def render(person: roster.Person) -> dict[str, Any]:
     """Return one person of the member list."""
     return MemberOut.render(person.member) | {
         "user": UserOut.render(person.user) if person.user is not None else None,
@@ -172,8 +198,8 @@ class MemberList(_MemberView):
 
     @operation("List the people of a company [C-34]", answers=MemberListOut)
     def get(self, request: Request, company_id: str) -> Response:
-        people = members.people(self.company, viewer=self.actor)
-        access = members.access_of(self.actor, self.company.id)
+        people = roster.people(self.company, viewer=self.actor)
+        access = roster.access_of(self.actor, self.company.id)
         return Response({"members": [render(person) for person in people], "access": access})
 
 
@@ -184,7 +210,7 @@ class UserDirectory(CompanyView):
     def get(self, request: Request, company_id: str) -> Response:
         entries = [
             {"principalId": user.id, "status": MemberStatus.ACTIVE.value, "user": _user(user)}
-            for user in members.directory(self.company)
+            for user in roster.directory(self.company)
         ]
         return Response({"users": entries})
 
@@ -235,6 +261,50 @@ class MemberPermissions(_MemberView):
             action="company_member.permissions_updated",
         )
         return self.answer(changed)
+
+
+class MemberArchive(_MemberView):
+    """Letting a person go."""
+
+    @operation(
+        "Archive a person and pass on their open issues [C-34]", reads=ArchiveInput, answers=ArchivedOut
+    )
+    def post(self, request: Request, company_id: str, member_id: str) -> Response:
+        member = self.find_person(member_id)
+        takers = ArchiveInput.read(request.data or {}).get("reassignment") or {}
+        if takers.get("assignee_agent_id") and takers.get("assignee_user_id"):
+            raise Invalid.at("reassignment", message="Name an agent or a person, not both")
+        archived, moved = members.archive(member=member, **takers, actor=self.actor, now=self.now)
+        return Response({"member": MemberOut.render(archived), "reassignedIssueCount": moved})
+
+
+class UserProfile(CompanyView):
+    """One person of the company, for everybody in it."""
+
+    @operation("Get a person's profile [C-39]", answers=ProfileOut)
+    def get(self, request: Request, company_id: str, user_slug: str) -> Response:
+        user_id = naming.as_field_uuid(user_slug)
+        people = roster.directory(self.company)
+        found = [
+            user
+            for user in people
+            if user.id == user_id or (user_id is None and naming.slug(user.display_name) == user_slug.lower())
+        ]
+        if len(found) > 1:
+            raise Conflict("Several people have this name. Use the user ID.")
+        if not found:
+            raise NotFound("User not found")
+        place = Member.objects.get(
+            company=self.company, principal_type=PrincipalType.USER, principal_id=found[0].id
+        )
+        return Response(
+            {
+                "user": UserOut.render(found[0]),
+                "membershipRole": place.membership_role,
+                "status": place.status,
+                "joinedAt": place.created_at,
+            }
+        )
 
 
 def _changes(fields: dict[str, Any]) -> dict[str, Any]:

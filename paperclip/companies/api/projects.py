@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from paperclip.companies import auth, projects, shortnames
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.companies.choices import ProjectStatus
 from paperclip.companies.models import Project
@@ -153,6 +154,7 @@ class ProjectList(CompanyView):
         return Response(render_many(list(projects.of_company(self.company.id)), self))
 
     @operation("Create a project [C-67]", reads=ProjectInput, answers=ProjectOut, status=201)
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         fields = _read(ProjectInput, request, partial=False)
         project = projects.create(company=self.company, fields=fields, actor=self.actor, now=self.now)

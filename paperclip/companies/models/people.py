@@ -87,6 +87,8 @@ class BoardApiToken(Row):
 
     class Meta:
         db_table = "board_api_keys"
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
 
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,350 @@
+"""The permission table of the API (C-28): one row for each endpoint, grouped by who may call it.
+
+A rule has one cell for each caller of `matrix_scene.CALLERS`: nobody, another company's agent, a person of another
+company, then of the company itself a viewer, an agent, a manager, the CEO, an operator, an instance admin. `.` lets in
+(whatever becomes of the call then), `1`, `3` and `4` are 401, 403 and 404.
+"""
+
+from __future__ import annotations
+
+# Everybody of the company.
+COMPANY_READ = "133......"
+# Everybody of the company a row belongs to; to others it does not exist.
+READ = "144......"
+# Everybody of the company but viewers.
+COMPANY_WRITE = "1333....."
+# Everybody of the row's company but viewers.
+WRITE = "1443....."
+# People of the row's company, viewers left out.
+BOARD_WRITE = "3343333.."
+# People of the row's company.
+BOARD_READ = "334.333.."
+# People of the company.
+COMPANY_BOARD_READ = "333.333.."
+# People of the company, viewers left out.
+COMPANY_BOARD_WRITE = "3333333.."
+# As above, nobody being told to sign in first.
+COMPANY_PEOPLE_WRITE = "1333333.."
+# People of the row's company; agents for a reason of their own only.
+PEOPLE_WRITE = "1443333.."
+# People who manage agents (C-26).
+MANAGE_AGENTS = "33433333."
+# People who hold the permission, by the row's company.
+MANAGE = "14433333."
+# Whoever holds the permission in the company (C-34, C-36, C-38).
+COMPANY_MANAGE = "13333333."
+# Agent creators, by the row's company (C-26, C-28).
+CREATORS = "144333.3."
+# Agent creators (C-26, C-28).
+COMPANY_CREATORS = "133333.3."
+# Agents of the company, and people who create agents (C-52, C-61).
+AGENTS_AND_CREATORS = "1443...3."
+# People and the CEO, by the row's company (CW-20).
+CHIEFS_AND_PEOPLE = "144333..."
+# People and the CEO.
+COMPANY_CHIEFS_AND_PEOPLE = "133333..."
+# Whoever runs the installation (C-25).
+INSTANCE_ADMIN = "33333333."
+# People, about themselves or the installation.
+ANY_PERSON = "33..333.."
+# People about themselves: others are asked to sign in (C-16).
+OWN_PERSON = "11..111.."
+# Agents about themselves (C-44).
+OWN_AGENT = "1.11...11"
+# People and agent creators.
+TEXTS = "13..33..."
+# Whoever is known.
+SIGNED_IN = "1........"
+# Anybody, or whoever holds what the path names.
+OPEN = "........."
+# Open, and the scene has no such thing.
+NOTHING_THERE = "444444444"
+# Open, and asks for a session or a password the callers do not bring.
+SESSION_OR_PASSWORD = "111111111"
+# Switched off for everybody.
+CLOSED = "333333333"
+
+TABLE: dict[str, str] = {
+    "get companies/<str:company_id>": COMPANY_READ,
+    "get companies/<str:company_id>/user-directory": COMPANY_READ,
+    "get companies/<str:company_id>/users/<str:user_slug>/profile": COMPANY_READ,
+    "get companies/<str:company_id>/agents": COMPANY_READ,
+    "get companies/<str:company_id>/org": COMPANY_READ,
+    "get companies/<str:company_id>/org.svg": COMPANY_READ,
+    "get companies/<str:company_id>/projects": COMPANY_READ,
+    "get companies/<str:company_id>/goals": COMPANY_READ,
+    "get companies/<str:company_id>/activity": COMPANY_READ,
+    "get companies/<str:company_id>/events/stream": COMPANY_READ,
+    "get companies/<str:company_id>/dashboard": COMPANY_READ,
+    "get companies/<str:company_id>/sidebar-badges": COMPANY_READ,
+    "get companies/<str:company_id>/approvals": COMPANY_READ,
+    "get companies/<str:company_id>/costs/summary": COMPANY_READ,
+    "get companies/<str:company_id>/costs/by-agent": COMPANY_READ,
+    "get companies/<str:company_id>/costs/by-agent-model": COMPANY_READ,
+    "get companies/<str:company_id>/costs/by-provider": COMPANY_READ,
+    "get companies/<str:company_id>/costs/by-biller": COMPANY_READ,
+    "get companies/<str:company_id>/costs/by-project": COMPANY_READ,
+    "get companies/<str:company_id>/costs/window-spend": COMPANY_READ,
+    "get companies/<str:company_id>/costs/finance-summary": COMPANY_READ,
+    "get companies/<str:company_id>/costs/finance-by-biller": COMPANY_READ,
+    "get companies/<str:company_id>/costs/finance-by-kind": COMPANY_READ,
+    "get companies/<str:company_id>/costs/finance-events": COMPANY_READ,
+    "get companies/<str:company_id>/budgets/overview": COMPANY_READ,
+    "get companies/<str:company_id>/issues": COMPANY_READ,
+    "get companies/<str:company_id>/labels": COMPANY_READ,
+    "get companies/<str:company_id>/search": COMPANY_READ,
+    "get companies/<str:company_id>/adapters/<str:kind>/models": COMPANY_READ,
+    "get companies/<str:company_id>/adapters/<str:kind>/model-profiles": COMPANY_READ,
+    "get companies/<str:company_id>/adapters/<str:kind>/detect-model": COMPANY_READ,
+    "get companies/<str:company_id>/heartbeat-runs": COMPANY_READ,
+    "get companies/<str:company_id>/live-runs": COMPANY_READ,
+    "get companies/<str:company_id>/routines": COMPANY_READ,
+    "get agents/<str:agent_ref>": READ,
+    "get projects/<str:project_ref>": READ,
+    "get goals/<str:goal_id>": READ,
+    "get approvals/<str:approval_id>": READ,
+    "get approvals/<str:approval_id>/comments": READ,
+    "get issues/<str:issue_id>": READ,
+    "get issues/<str:issue_id>/heartbeat-context": READ,
+    "get issues/<str:issue_id>/comments": READ,
+    "get issues/<str:issue_id>/comments/<str:comment_id>": READ,
+    "get issues/<str:issue_id>/documents": READ,
+    "get issues/<str:issue_id>/documents/<str:key>": READ,
+    "get issues/<str:issue_id>/documents/<str:key>/revisions": READ,
+    "get issues/<str:issue_id>/attachments": READ,
+    "get attachments/<str:attachment_id>/content": READ,
+    "get issues/<str:issue_id>/work-products": READ,
+    "get issues/<str:issue_id>/interactions": READ,
+    "get issues/<str:issue_id>/approvals": READ,
+    "get approvals/<str:approval_id>/issues": READ,
+    "get issues/<str:issue_id>/activity": READ,
+    "get projects/<str:project_ref>/workspaces": READ,
+    "get heartbeat-runs/<str:run_id>": READ,
+    "get heartbeat-runs/<str:run_id>/events": READ,
+    "get issues/<str:issue_id>/runs": READ,
+    "get issues/<str:issue_id>/cost-summary": READ,
+    "get issues/<str:issue_id>/live-runs": READ,
+    "get issues/<str:issue_id>/active-run": READ,
+    "get routines/<str:routine_id>": READ,
+    "get routines/<str:routine_id>/runs": READ,
+    "post companies/<str:company_id>/assets/images": COMPANY_WRITE,
+    "post companies/<str:company_id>/logo": COMPANY_WRITE,
+    "post companies/<str:company_id>/projects": COMPANY_WRITE,
+    "post companies/<str:company_id>/goals": COMPANY_WRITE,
+    "post companies/<str:company_id>/approvals": COMPANY_WRITE,
+    "post companies/<str:company_id>/issues": COMPANY_WRITE,
+    "post companies/<str:company_id>/labels": COMPANY_WRITE,
+    "post companies/<str:company_id>/issues/<str:issue_id>/attachments": COMPANY_WRITE,
+    "patch projects/<str:project_ref>": WRITE,
+    "patch goals/<str:goal_id>": WRITE,
+    "post approvals/<str:approval_id>/comments": WRITE,
+    "delete labels/<str:label_id>": WRITE,
+    "patch issues/<str:issue_id>": WRITE,
+    "post issues/<str:issue_id>/children": WRITE,
+    "post issues/<str:issue_id>/checkout": WRITE,
+    "post issues/<str:issue_id>/release": WRITE,
+    "post issues/<str:issue_id>/comments": WRITE,
+    "put issues/<str:issue_id>/documents/<str:key>": WRITE,
+    "post issues/<str:issue_id>/documents/<str:key>/revisions/<str:revision_id>/restore": WRITE,
+    "delete attachments/<str:attachment_id>": WRITE,
+    "post issues/<str:issue_id>/work-products": WRITE,
+    "patch work-products/<str:product_id>": WRITE,
+    "delete work-products/<str:product_id>": WRITE,
+    "post issues/<str:issue_id>/interactions": WRITE,
+    "post projects/<str:project_ref>/workspaces": WRITE,
+    "patch projects/<str:project_ref>/workspaces/<str:workspace_id>": WRITE,
+    "delete projects/<str:project_ref>/workspaces/<str:workspace_id>": WRITE,
+    "post heartbeat-runs/<str:run_id>/watchdog-decisions": WRITE,
+    "post routines/<str:routine_id>/triggers": WRITE,
+    "patch secrets/<str:secret_id>": BOARD_WRITE,
+    "delete secrets/<str:secret_id>": BOARD_WRITE,
+    "post secrets/<str:secret_id>/rotate": BOARD_WRITE,
+    "patch secret-provider-configs/<str:config_id>": BOARD_WRITE,
+    "delete secret-provider-configs/<str:config_id>": BOARD_WRITE,
+    "post secret-provider-configs/<str:config_id>/default": BOARD_WRITE,
+    "post secret-provider-configs/<str:config_id>/health": BOARD_WRITE,
+    "post approvals/<str:approval_id>/approve": BOARD_WRITE,
+    "post approvals/<str:approval_id>/reject": BOARD_WRITE,
+    "post approvals/<str:approval_id>/request-revision": BOARD_WRITE,
+    "patch agents/<str:agent_ref>/budgets": BOARD_WRITE,
+    "post issues/<str:issue_id>/admin/force-release": BOARD_WRITE,
+    "post issues/<str:issue_id>/tree-control/preview": BOARD_WRITE,
+    "post issues/<str:issue_id>/tree-holds": BOARD_WRITE,
+    "post issues/<str:issue_id>/tree-holds/<str:hold_id>/release": BOARD_WRITE,
+    "delete issues/<str:issue_id>/documents/<str:key>": BOARD_WRITE,
+    "post issues/<str:issue_id>/interactions/<str:interaction_id>/accept": BOARD_WRITE,
+    "post issues/<str:issue_id>/interactions/<str:interaction_id>/reject": BOARD_WRITE,
+    "post issues/<str:issue_id>/interactions/<str:interaction_id>/respond": BOARD_WRITE,
+    "post issues/<str:issue_id>/interactions/<str:interaction_id>/cancel": BOARD_WRITE,
+    "post issues/<str:issue_id>/read": BOARD_WRITE,
+    "delete issues/<str:issue_id>/read": BOARD_WRITE,
+    "post issues/<str:issue_id>/inbox-archive": BOARD_WRITE,
+    "delete issues/<str:issue_id>/inbox-archive": BOARD_WRITE,
+    "post heartbeat-runs/<str:run_id>/cancel": BOARD_WRITE,
+    "post issues/<str:issue_id>/scheduled-retry/retry-now": BOARD_WRITE,
+    "get secrets/<str:secret_id>/usage": BOARD_READ,
+    "get secrets/<str:secret_id>/access-events": BOARD_READ,
+    "get secret-provider-configs/<str:config_id>": BOARD_READ,
+    "get issues/<str:issue_id>/tree-control/state": BOARD_READ,
+    "get issues/<str:issue_id>/tree-holds": BOARD_READ,
+    "get issues/<str:issue_id>/tree-holds/<str:hold_id>": BOARD_READ,
+    "get issues/<str:issue_id>/feedback-votes": BOARD_READ,
+    "get issues/<str:issue_id>/feedback-traces": BOARD_READ,
+    "get heartbeat-runs/<str:run_id>/cancel": BOARD_READ,
+    "get companies/<str:company_id>/inbox-dismissals": COMPANY_BOARD_READ,
+    "get companies/<str:company_id>/sidebar-preferences/me": COMPANY_BOARD_READ,
+    "get companies/<str:company_id>/secrets": COMPANY_BOARD_READ,
+    "get companies/<str:company_id>/secret-providers": COMPANY_BOARD_READ,
+    "get companies/<str:company_id>/secret-providers/health": COMPANY_BOARD_READ,
+    "get companies/<str:company_id>/secret-provider-configs": COMPANY_BOARD_READ,
+    "get companies/<str:company_id>/costs/quota-windows": COMPANY_BOARD_READ,
+    "get companies/<str:company_id>/feedback-traces": COMPANY_BOARD_READ,
+    "post companies/<str:company_id>/inbox-dismissals": COMPANY_BOARD_WRITE,
+    "put companies/<str:company_id>/sidebar-preferences/me": COMPANY_BOARD_WRITE,
+    "post companies/<str:company_id>/activity": COMPANY_BOARD_WRITE,
+    "post companies/<str:company_id>/secrets": COMPANY_BOARD_WRITE,
+    "post companies/<str:company_id>/secret-provider-configs": COMPANY_BOARD_WRITE,
+    "post companies/<str:company_id>/finance-events": COMPANY_BOARD_WRITE,
+    "patch companies/<str:company_id>/budgets": COMPANY_BOARD_WRITE,
+    "post companies/<str:company_id>/archive": COMPANY_PEOPLE_WRITE,
+    "post companies/<str:company_id>/drain": COMPANY_PEOPLE_WRITE,
+    "post companies/<str:company_id>/undrain": COMPANY_PEOPLE_WRITE,
+    "post companies/<str:company_id>/routines": COMPANY_PEOPLE_WRITE,
+    "post approvals/<str:approval_id>/resubmit": PEOPLE_WRITE,
+    "post issues/<str:issue_id>/monitor/check-now": PEOPLE_WRITE,
+    "patch routines/<str:routine_id>": PEOPLE_WRITE,
+    "post routines/<str:routine_id>/run": PEOPLE_WRITE,
+    "patch routine-triggers/<str:trigger_id>": PEOPLE_WRITE,
+    "delete routine-triggers/<str:trigger_id>": PEOPLE_WRITE,
+    "delete agents/<str:agent_ref>": MANAGE_AGENTS,
+    "post agents/<str:agent_ref>/pause": MANAGE_AGENTS,
+    "post agents/<str:agent_ref>/resume": MANAGE_AGENTS,
+    "post agents/<str:agent_ref>/approve": MANAGE_AGENTS,
+    "post agents/<str:agent_ref>/terminate": MANAGE_AGENTS,
+    "patch agents/<str:agent_ref>/instructions-path": MANAGE_AGENTS,
+    "patch agents/<str:agent_ref>/instructions-bundle": MANAGE_AGENTS,
+    "put agents/<str:agent_ref>/instructions-bundle/file": MANAGE_AGENTS,
+    "delete agents/<str:agent_ref>/instructions-bundle/file": MANAGE_AGENTS,
+    "get agents/<str:agent_ref>/keys": MANAGE_AGENTS,
+    "post agents/<str:agent_ref>/keys": MANAGE_AGENTS,
+    "delete agents/<str:agent_ref>/keys/<str:key_id>": MANAGE_AGENTS,
+    "post invites/<str:invite_ref>/revoke": MANAGE,
+    "delete issues/<str:issue_id>/comments/<str:comment_id>": MANAGE,
+    "post agents/<str:agent_id>/wakeup": MANAGE,
+    "post agents/<str:agent_id>/heartbeat/invoke": MANAGE,
+    "get agents/<str:agent_id>/runtime-state": MANAGE,
+    "post agents/<str:agent_id>/runtime-state/reset-session": MANAGE,
+    "get agents/<str:agent_id>/task-sessions": MANAGE,
+    "get companies/<str:company_id>/members": COMPANY_MANAGE,
+    "patch companies/<str:company_id>/members/<str:member_id>": COMPANY_MANAGE,
+    "patch companies/<str:company_id>/members/<str:member_id>/role-and-grants": COMPANY_MANAGE,
+    "patch companies/<str:company_id>/members/<str:member_id>/permissions": COMPANY_MANAGE,
+    "post companies/<str:company_id>/members/<str:member_id>/archive": COMPANY_MANAGE,
+    "get companies/<str:company_id>/invites": COMPANY_MANAGE,
+    "post companies/<str:company_id>/invites": COMPANY_MANAGE,
+    "get companies/<str:company_id>/join-requests": COMPANY_MANAGE,
+    "post companies/<str:company_id>/join-requests/<str:request_id>/approve": COMPANY_MANAGE,
+    "post companies/<str:company_id>/join-requests/<str:request_id>/reject": COMPANY_MANAGE,
+    "patch agents/<str:agent_ref>": CREATORS,
+    "patch agents/<str:agent_ref>/permissions": CREATORS,
+    "get agents/<str:agent_ref>/configuration": CREATORS,
+    "get agents/<str:agent_ref>/config-revisions": CREATORS,
+    "get agents/<str:agent_ref>/config-revisions/<str:revision_id>": CREATORS,
+    "post agents/<str:agent_ref>/config-revisions/<str:revision_id>/rollback": CREATORS,
+    "post agents/<str:agent_ref>/skills/sync": CREATORS,
+    "post companies/<str:company_id>/imports/preview": COMPANY_CREATORS,
+    "post companies/<str:company_id>/imports/apply": COMPANY_CREATORS,
+    "post companies/<str:company_id>/openclaw/invite-prompt": COMPANY_CREATORS,
+    "post companies/<str:company_id>/agents": COMPANY_CREATORS,
+    "get companies/<str:company_id>/agent-configurations": COMPANY_CREATORS,
+    "post companies/<str:company_id>/agent-hires": COMPANY_CREATORS,
+    "post companies/<str:company_id>/adapters/<str:kind>/test-environment": COMPANY_CREATORS,
+    "get agents/<str:agent_ref>/instructions-bundle": AGENTS_AND_CREATORS,
+    "get agents/<str:agent_ref>/instructions-bundle/file": AGENTS_AND_CREATORS,
+    "get agents/<str:agent_ref>/skills": AGENTS_AND_CREATORS,
+    "delete projects/<str:project_ref>": CHIEFS_AND_PEOPLE,
+    "delete goals/<str:goal_id>": CHIEFS_AND_PEOPLE,
+    "delete issues/<str:issue_id>": CHIEFS_AND_PEOPLE,
+    "post issues/<str:issue_id>/approvals": CHIEFS_AND_PEOPLE,
+    "post companies/<str:company_id>/export": COMPANY_CHIEFS_AND_PEOPLE,
+    "post companies/<str:company_id>/exports": COMPANY_CHIEFS_AND_PEOPLE,
+    "post companies/<str:company_id>/exports/preview": COMPANY_CHIEFS_AND_PEOPLE,
+    "patch companies/<str:company_id>": COMPANY_CHIEFS_AND_PEOPLE,
+    "patch companies/<str:company_id>/branding": COMPANY_CHIEFS_AND_PEOPLE,
+    "post companies/import/preview": INSTANCE_ADMIN,
+    "post companies/import": INSTANCE_ADMIN,
+    "get admin/users": INSTANCE_ADMIN,
+    "get admin/users/<str:user_id>/company-access": INSTANCE_ADMIN,
+    "put admin/users/<str:user_id>/company-access": INSTANCE_ADMIN,
+    "post admin/users/<str:user_id>/promote-instance-admin": INSTANCE_ADMIN,
+    "post admin/users/<str:user_id>/demote-instance-admin": INSTANCE_ADMIN,
+    "patch instance/settings/general": INSTANCE_ADMIN,
+    "patch instance/settings/experimental": INSTANCE_ADMIN,
+    "post companies": INSTANCE_ADMIN,
+    "get instance/scheduler-heartbeats": INSTANCE_ADMIN,
+    "get board-api-keys": ANY_PERSON,
+    "post board-api-keys": ANY_PERSON,
+    "get instance/settings/general": ANY_PERSON,
+    "get instance/settings/experimental": ANY_PERSON,
+    "get sidebar-preferences/me": ANY_PERSON,
+    "put sidebar-preferences/me": ANY_PERSON,
+    "get companies": ANY_PERSON,
+    "get companies/stats": ANY_PERSON,
+    "get cli-auth/me": OWN_PERSON,
+    "post cli-auth/revoke-current": OWN_PERSON,
+    "post cli-auth/challenges/<str:challenge_id>/approve": OWN_PERSON,
+    "get auth/get-session": OWN_PERSON,
+    "get auth/profile": OWN_PERSON,
+    "patch auth/profile": OWN_PERSON,
+    "get agents/me": OWN_AGENT,
+    "get agents/me/inbox-lite": OWN_AGENT,
+    "get agents/me/inbox/mine": OWN_AGENT,
+    "get llms/agent-configuration.txt": TEXTS,
+    "get llms/agent-configuration/<str:kind>.txt": TEXTS,
+    "get llms/agent-icons.txt": TEXTS,
+    "get skills/available": SIGNED_IN,
+    "get skills/index": SIGNED_IN,
+    "get skills/<str:name>": SIGNED_IN,
+    "get issues": SIGNED_IN,
+    "get heartbeat-runs/<str:run_id>/issues": SIGNED_IN,
+    "get health": OPEN,
+    "post cli-auth/challenges": OPEN,
+    "get cli-auth/challenges/<str:challenge_id>": OPEN,
+    "post cli-auth/challenges/<str:challenge_id>/cancel": OPEN,
+    "get board-claim/<str:token>": OPEN,
+    "post auth/sign-out": OPEN,
+    "get invites/<str:token>": OPEN,
+    "get invites/<str:token>/onboarding": OPEN,
+    "get invites/<str:token>/onboarding.txt": OPEN,
+    "get invites/<str:token>/skills/index": OPEN,
+    "get invites/<str:token>/skills/<str:name>": OPEN,
+    "get invites/<str:token>/test-resolution": OPEN,
+    "post invites/<str:token>/accept": OPEN,
+    "get companies/issues": OPEN,
+    "get invites/<str:token>/logo": NOTHING_THERE,
+    "post join-requests/<str:request_id>/claim-api-key": NOTHING_THERE,
+    "post board-claim/<str:token>/claim": SESSION_OR_PASSWORD,
+    "post auth/sign-in/email": SESSION_OR_PASSWORD,
+    "post auth/sign-up/email": CLOSED,
+    "delete companies/<str:company_id>": CLOSED,
+    "get companies/<str:company_id>/routines/upcoming": COMPANY_READ,
+    "get routines/<str:routine_id>/upcoming": READ,
+    "get routines/<str:routine_id>/revisions": "144.333..",
+    "post routines/<str:routine_id>/revisions/<str:revision_id>/restore": PEOPLE_WRITE,
+    "post routine-triggers/<str:trigger_id>/rotate-secret": PEOPLE_WRITE,
+    "post routine-triggers/public/<str:public_id>/fire": NOTHING_THERE,
+    # Cells of their own.
+    "delete board-api-keys/<str:token_id>": "334433344",
+    "get feedback-traces/<str:trace_id>": "334433344",
+    "get feedback-traces/<str:trace_id>/bundle": "334433344",
+    "get assets/<str:asset_id>/content": "144444444",
+    "get heartbeat-runs/<str:run_id>/log": "144444444",
+    "get companies/<str:company_id>/events/ws": "333......",
+    "post companies/<str:company_id>/secrets/remote-import": "333333344",
+    "post companies/<str:company_id>/secrets/remote-import/preview": "333333344",
+    "post companies/<str:company_id>/budgets/policies": "333333344",
+    "post companies/<str:company_id>/budget-incidents/<str:incident_id>/resolve": "333333344",
+    "post companies/<str:company_id>/cost-events": "1333.33..",
+    "delete issues/<str:issue_id>/approvals/<str:approval_id>": "144333444",
+    "post issues/<str:issue_id>/feedback-votes": "334333344",
+}
