@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Found = Measure | list[Measure]
 NAMES = (
     "memory", "issue", "list", "search", "me", "dashboard", "context", "wake", "burst", "retries", "recovery",
-    "enqueue", "sizes",
+    "enqueue", "live", "schedules", "sizes",
 )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
 
 def _steps(place: Scene, running: Product, *, quick: bool) -> dict[str, Callable[[], Found]]:
     """Return what can be measured, in order; growing the company comes last."""
-    from bench import endpoints, engine, runs
+    from bench import endpoints, engine, live, routines, runs
 
     effort = endpoints.QUICK if quick else endpoints.FULL
     rounds = 1 if quick else 3
@@ -85,6 +85,8 @@ def _steps(place: Scene, running: Product, *, quick: bool) -> dict[str, Callable
         "retries": engine.promote,
         "recovery": engine.sweep,
         "enqueue": engine.enqueue,
+        "schedules": routines.tick,
+        "live": partial(live.measure, place, running, count=30 if quick else 200),
     }
     if not quick:
         steps["sizes"] = partial(endpoints.sizes, *asked, many=20 * len(place.issue_ids))

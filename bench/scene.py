@@ -114,6 +114,7 @@ def grow(scene: Scene, issues: int, *, now: datetime | None = None) -> None:
         _batch(scene, min(_BATCH, issues - len(scene.issue_ids)), now=moment)
     Company.objects.filter(pk=scene.company.pk).update(issue_counter=issues)
     with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE live_events")  # of rows stored in bulk nobody wants to hear
         cursor.execute("VACUUM ANALYZE")
 
 

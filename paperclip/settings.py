@@ -13,7 +13,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from paperclip.board.navigation import UNFOLD as UNFOLD
-from paperclip.core import keyfile, postgres
+from paperclip.core import hostnames, keyfile, postgres
+from paperclip.core.api.document import SECURITY_SCHEMES, TAGS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -45,6 +46,8 @@ PAPERCLIP_HOME = (
 RUNS_ROOT = PAPERCLIP_HOME / "runs"
 AGENT_HOMES_ROOT = PAPERCLIP_HOME / "workspaces"
 PROJECTS_ROOT = PAPERCLIP_HOME / "projects"
+INSTRUCTIONS_ROOT = PAPERCLIP_HOME / "instructions"
+SKILLS_ROOT = BASE_DIR / "skills"
 FILES_ROOT = (
     Path(env.str("PAPERCLIP_FILES_DIR", default=str(PAPERCLIP_HOME / "files"))).expanduser().absolute()
 )
@@ -59,16 +62,37 @@ API_URL = env.str("PAPERCLIP_RUNTIME_API_URL", default="").rstrip("/") or (
 )
 WEB_WORKERS = _whole("PAPERCLIP_WEB_WORKERS", 2)
 WEB_THREADS = _whole("PAPERCLIP_WEB_THREADS", 4)
-ALLOWED_HOSTS = env.list("PAPERCLIP_ALLOWED_HOSTNAMES", default=["localhost", "127.0.0.1", "[::1]"]) + [
-    environ.urlparse(PAPERCLIP_PUBLIC_URL).hostname or "localhost"
-]
+# Loopback and the bound address always; further names from the environment and from `manage.py allowed-hostname`.
+ALLOWED_HOSTNAMES_FILE = PAPERCLIP_HOME / "allowed-hostnames"
+ALLOWED_HOSTS = hostnames.loopback_and(
+    BIND_HOST,
+    [
+        *env.list("PAPERCLIP_ALLOWED_HOSTNAMES", default=[]),
+        *(ALLOWED_HOSTNAMES_FILE.read_text().split() if ALLOWED_HOSTNAMES_FILE.exists() else []),
+        environ.urlparse(PAPERCLIP_PUBLIC_URL).hostname or "localhost",
+    ],
+)
+# Proxies whose X-Forwarded-Host, -Proto and -For are believed; nobody's are when empty.
+TRUSTED_PROXIES = _networks("PAPERCLIP_TRUSTED_PROXIES")
 CSRF_TRUSTED_ORIGINS = [PAPERCLIP_PUBLIC_URL]
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
+# Whether DELETE /api/companies/:id deletes; archiving is always possible.
+COMPANY_DELETION = env.bool("PAPERCLIP_ENABLE_COMPANY_DELETION", default=False)
 
 # --- Secrets ---------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("PAPERCLIP_SECRET_KEY", default="") or keyfile.load_or_create(
     PAPERCLIP_HOME / "secret.key"
 )
+# What company secrets are sealed with: in the environment, or in a file of its own that is made on first use.
+SECRETS_MASTER_KEY = env.str("PAPERCLIP_SECRETS_MASTER_KEY", default="")
+SECRETS_PREVIOUS_KEY = env.str("PAPERCLIP_SECRETS_PREVIOUS_KEY", default="")
+SECRETS_KEY_FILE = (
+    Path(env.str("PAPERCLIP_SECRETS_MASTER_KEY_FILE", default=str(PAPERCLIP_HOME / "secrets.key")))
+    .expanduser()
+    .absolute()
+)
+SECRETS_STRICT_MODE = env.bool("PAPERCLIP_SECRETS_STRICT_MODE", default=False)
+SECRETS_PROVIDER = env.str("PAPERCLIP_SECRETS_PROVIDER", default="local_encrypted")
 AGENT_JWT_TTL_SECONDS = _whole("PAPERCLIP_AGENT_JWT_TTL_SECONDS", 172_800)
 AGENT_JWT_ISSUER = env.str("PAPERCLIP_AGENT_JWT_ISSUER", default="paperclip")
 AGENT_JWT_AUDIENCE = env.str("PAPERCLIP_AGENT_JWT_AUDIENCE", default="paperclip-api")
@@ -97,6 +121,8 @@ RUNNER_LEASE_SECONDS = _whole("PAPERCLIP_RUNNER_LEASE_SECONDS", 20)
 # So many runs in a row that nobody asked for and that brought nothing new are a loop, on an issue and without one.
 LOOP_RUNS = max(_whole("PAPERCLIP_LOOP_RUNS", 5), 2)
 LOOP_RUNS_WITHOUT_ISSUE = max(_whole("PAPERCLIP_LOOP_RUNS_WITHOUT_ISSUE", 20), 2)
+# So many runs of an issue in a row in which agents only called each other are one too.
+LOOP_RUNS_BETWEEN_AGENTS = max(_whole("PAPERCLIP_LOOP_RUNS_BETWEEN_AGENTS", 20), 4)
 RUN_LOG_MAX_BYTES = _whole("PAPERCLIP_RUN_LOG_MAX_BYTES", 64 * 1024 * 1024)
 
 # --- Recovery --------------------------------------------------------------------------------------------
@@ -129,6 +155,11 @@ EMAIL_TIMEOUT = 10
 # Private networks that may be called over HTTP: webhooks lead nowhere inside the house unless it is opened here.
 OUTBOUND_ALLOW = _networks("PAPERCLIP_OUTBOUND_ALLOW")
 
+# Where archives of repositories come from when a package is imported from GitHub; a mirror answers as well.
+GITHUB_ARCHIVE_URL = env.str("PAPERCLIP_GITHUB_ARCHIVE_URL", default="https://codeload.github.com").rstrip(
+    "/"
+)
+
 # --- Limits ----------------------------------------------------------------------------------------------
 REQUEST_MAX_BYTES = 10 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
@@ -160,11 +191,13 @@ INSTALLED_APPS = [
     "workspaces.apps.WorkspacesConfig",
     "heartbeat.apps.HeartbeatConfig",
     "routines.apps.RoutinesConfig",
+    "paperclip.portability.apps.PortabilityConfig",
     "paperclip.mcp.apps.McpConfig",
     "paperclip.board.demo",
 ]
 
 MIDDLEWARE = [
+    "paperclip.core.hosts.HostGuardMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "paperclip.core.middleware.RequestGuardMiddleware",
@@ -180,6 +213,17 @@ ROOT_URLCONF = "paperclip.urls"
 WSGI_APPLICATION = "paperclip.wsgi.application"
 AUTH_USER_MODEL = "companies.User"
 APPEND_SLASH = False
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+# Whether anybody may make an account without an invitation; such an account sees no company.
+SIGN_UP_CLOSED = env.bool("PAPERCLIP_AUTH_DISABLE_SIGN_UP", default=True)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/admin/"
 
@@ -230,6 +274,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Paperclip for Django",
     "DESCRIPTION": "The control plane for companies of AI agents.",
     "VERSION": VERSION,
+    "OAS_VERSION": "3.1.1",  # 3.0 cannot say that an object may also be null
+    "APPEND_COMPONENTS": {"securitySchemes": SECURITY_SCHEMES},
+    "TAGS": [{"name": name, "description": text} for name, text in TAGS.items()],
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

@@ -8,6 +8,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from paperclip.companies import pages
+from paperclip.companies.api import llms
 from paperclip.companies.signin import sign_in
 from paperclip.core.api import docs, fallback
 
@@ -17,8 +19,13 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/board/icon.svg")),
     path("sign-in/<str:token>", sign_in, name="sign-in"),
+    path("invite/<str:token>", pages.invite, name="invite"),
+    path("cli-auth/<uuid:challenge_id>", pages.cli_auth, name="cli-auth"),
     path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/docs", docs.page, name="api-docs"),
+    path("", include(llms.beside_the_api)),
+    path("api/", include("paperclip.companies.api.llms")),
+    path("api/", include("paperclip.portability.api.urls")),
     path("api/", include("paperclip.companies.api.urls")),
     path("api/", include("paperclip.governance.api.urls")),
     path("api/", include("issues.api.urls")),

@@ -11,10 +11,11 @@ from rest_framework.test import APIClient
 from paperclip.companies.choices import MemberRole
 from paperclip.companies.models import Agent, Company, User
 from tests import factories
+from tests.api import promised
 
 
 class Caller(APIClient):
-    """An API client that speaks JSON and presents one credential."""
+    """An API client that speaks JSON and presents one credential; an answer the OpenAPI document denies fails."""
 
     def __init__(self, token: str | None = None, *, run_id: Any = None) -> None:
         super().__init__(raise_request_exception=False)
@@ -23,6 +24,15 @@ class Caller(APIClient):
         if run_id is not None:
             headers["HTTP_X_PAPERCLIP_RUN_ID"] = str(run_id)
         self.credentials(**headers)
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        if response.status_code < 500 and request["PATH_INFO"].startswith("/api/"):
+            found = promised.contradiction(response)
+            if found is not None:
+                with open("/tmp/contradictions.txt", "a") as out:
+                    out.write(found.replace("\n", " ") + "\n")
+        return response
 
     def post(self, path: str, data: Any = None, **extra: Any) -> Any:
         return super().post(path, {} if data is None else data, format=extra.pop("format", "json"), **extra)

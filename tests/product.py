@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ from django.db import connections
 from paperclip.core import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = "template_migrated"
 _Value = TypeVar("_Value")
 
 
@@ -135,20 +137,18 @@ class Product:
 
 
 @contextlib.contextmanager
-def running(tmp_path: Path, template: str) -> Iterator[Product]:
-    """Give a product with a fresh database made from `template`, and point Django at that database."""
-    name = f"product_{uuid.uuid4().hex[:12]}"
-    _admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    try:
-        with looking_at(database_url(name), tmp_path / "home"):
-            product = Product(tmp_path / "home", database_url(name))
-            try:
-                yield product
-            finally:
-                product.stop()
-                _kill_agents(product.home)
-    finally:
-        _admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+def running(tmp_path: Path) -> Iterator[Product]:
+    """Give a product with a fresh database, and point Django at that database."""
+    with (
+        copy_of_template(f"product_{uuid.uuid4().hex[:12]}") as name,
+        looking_at(database_url(name), tmp_path / "home"),
+    ):
+        product = Product(tmp_path / "home", database_url(name))
+        try:
+            yield product
+        finally:
+            product.stop()
+            _kill_agents(product.home)
 
 
 @contextlib.contextmanager
@@ -194,13 +194,29 @@ def _kill_agents(home: Path) -> None:
     subprocess.run(["pkill", "-TERM", "-f", str(home / "runs")], check=False)
 
 
-def migrated_template(worker: str) -> str:
-    """Make a migrated database to copy from, once per test process."""
-    name = f"product_template_{worker}"
-    _admin(f'DROP DATABASE IF EXISTS "{name}"')
-    _admin(f'CREATE DATABASE "{name}"')
-    migrate(database_url(name))
-    return name
+def migrated_template() -> str:
+    """Return the name of the migrated database to copy from; of all test processes the first makes it."""
+    home = Path(os.environ["PAPERCLIP_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "template.made").exists():
+            _admin(f'CREATE DATABASE "{TEMPLATE}"')
+            migrate(database_url(TEMPLATE))
+            (home / "template.made").touch()
+    return TEMPLATE
+
+
+@contextlib.contextmanager
+def copy_of_template(name: str) -> Iterator[str]:
+    """Give database `name`, made from the migrated one, and take it away again."""
+    admin = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+    _admin(admin)
+    _admin(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template()}"')
+    try:
+        yield name
+    finally:
+        _admin(admin)
 
 
 def migrate(url: str) -> None:

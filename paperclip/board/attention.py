@@ -17,8 +17,8 @@ from heartbeat.findings import Finding
 from heartbeat.models import Run
 from issues.choices import CLOSED, FlowStatus, InteractionKind, InteractionStatus, IssueStatus
 from issues.models import Interaction, Issue
-from paperclip.companies.choices import AgentStatus
-from paperclip.companies.models import Agent
+from paperclip.companies.choices import AgentStatus, JoinStatus, JoinType
+from paperclip.companies.models import Agent, JoinRequest
 from paperclip.core import doctor
 from paperclip.governance import words as governance_words
 from paperclip.governance.choices import APPROVAL_OPEN
@@ -58,6 +58,7 @@ def items(company_id: UUID, *, now: datetime) -> list[Item]:
         *_of_the_house(now=now),
         *_approvals(company_id),
         *_questions(company_id),
+        *_newcomers(company_id),
         *_judgements(company_id),
         *failed,
         *_stuck_issues(company_id, now=now),
@@ -95,6 +96,21 @@ def _approvals(company_id: UUID) -> Iterator[Item]:
             who=row.requested_by_agent.name if row.requested_by_agent else "",
             text=f"asks: {governance_words.kind(row)}" + (f": {asked}" if asked else ""),
             url=reverse("admin:governance_approval_change", args=[row.pk]),
+            at=row.created_at,
+            act="Decide",
+        )
+
+
+def _newcomers(company_id: UUID) -> Iterator[Item]:
+    rows = JoinRequest.objects.filter(company_id=company_id, status=JoinStatus.PENDING)
+    for row in rows.order_by("-created_at")[:_OF_EACH_KIND]:
+        yield Item(
+            key=f"join-{row.pk}",
+            icon="person_add",
+            group="waiting",
+            who=str(row),
+            text="asks to be hired" if row.request_type == JoinType.AGENT else "asks to join the company",
+            url=reverse("admin:companies_joinrequest_changelist"),
             at=row.created_at,
             act="Decide",
         )

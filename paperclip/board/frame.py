@@ -45,6 +45,8 @@ def switcher(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for company in scope.companies
     ]
+    if not scope.is_instance_admin:
+        return entries
     return [*entries, {"title": "New company", "link": reverse("admin:companies_company_add"), "icon": "add"}]
 
 
@@ -56,12 +58,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         return [{"items": [home]}]
     waiting = _open_approvals(scope.company.pk)
     badge = {"badge": waiting, "badge_variant": "warning"} if waiting else {}
-    settings = [_item("Companies", "domain", "companies_company_changelist")]
+    settings = [
+        _item("Companies", "domain", "companies_company_changelist"),
+        _item("Members", "group", "companies_member_changelist"),
+        _item("API keys", "key", "companies_boardapitoken_changelist"),
+        _item("Secrets", "lock", "companies_secret_changelist"),
+    ]
     if scope.may_write:
         settings.append(_item("Notifications", "notifications", "governance_notificationtarget_changelist"))
     settings.append(_item("Failure rules", "rule", "heartbeat_failurerule_changelist"))
     if scope.is_instance_admin:
         settings.append(_item("Runners", "dns", "heartbeat_runner_changelist"))
+        settings.append(_item("Accounts", "manage_accounts", "companies_user_changelist"))
+        settings.append(_item("Installation", "settings", "companies_instancesettings_changelist"))
     return [
         {
             "items": [
@@ -77,12 +86,17 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Org chart", "account_tree", "board_org"),
                 _item("Projects", "folder", "companies_project_changelist"),
                 _item("Goals", "flag", "companies_goal_changelist"),
+                _item("Labels", "label", "issues_label_changelist"),
             ],
         },
         {
             "separator": True,
             "items": [
                 _item("Runs", "play_circle", "heartbeat_run_changelist"),
+                _item("Sessions", "history_edu", "heartbeat_tasksession_changelist"),
+                _item("Holds", "pause_circle", "issues_treehold_changelist"),
+                _item("Costs", "payments", "board_costs"),
+                _item("Budgets", "savings", "governance_budgetpolicy_changelist"),
                 _item("Activity", "history", "companies_activity_changelist"),
             ],
         },

@@ -20,6 +20,10 @@ def _script(request: HttpRequest) -> str:
     return static("board/board.js")
 
 
+def _live_script(request: HttpRequest) -> str:
+    return static("board/live.js")
+
+
 def _favicon(request: HttpRequest) -> str:
     return static("board/icon.svg")
 
@@ -36,7 +40,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "STYLES": [_style],
-    "SCRIPTS": [_script],
+    "SCRIPTS": [_script, _live_script],
     "COLORS": {
         "primary": {
             "50": "oklch(97% .014 254.6)",

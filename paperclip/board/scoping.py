@@ -23,7 +23,8 @@ def scope(request: HttpRequest) -> Scope:
         return NOWHERE
     actor = actors.for_user(request.user)
     companies = list(Company.objects.filter(pk__in=actor.company_ids).order_by("created_at", "id"))
-    writable = frozenset(
+    archived = {company.id for company in companies if company.status == CompanyStatus.ARCHIVED}
+    own = frozenset(
         company_id
         for company_id, membership in actor.memberships.items()
         if membership.may_write or actor.is_instance_admin
@@ -32,7 +33,8 @@ def scope(request: HttpRequest) -> Scope:
         actor=actor,
         company=_chosen(request, companies),
         companies=companies,
-        writable=writable,
+        writable=own - archived,
+        archived=own & archived,
         is_instance_admin=actor.is_instance_admin,
     )
 

@@ -9,14 +9,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
-from paperclip.board import home, org, scoping, search, switching
+from paperclip.board import costs, home, org, scoping, search, switching
+from paperclip.companies.login_form import LoginForm
 from paperclip.core.admin import BoardModelAdmin
+from paperclip.portability import pages as portability_pages
 
 
 class BoardSite(UnfoldAdminSite):
     """The admin site of the product: every view of it knows whose company it shows."""
 
     index_title = "Home"
+    login_form = LoginForm
     enable_nav_sidebar = True
 
     def register(self, model_or_iterable: Any, admin_class: type[Any] | None = None, **options: Any) -> None:
@@ -60,7 +63,9 @@ class BoardSite(UnfoldAdminSite):
         return [
             path("company/", self.admin_view(switching.switch), name="board_switch"),
             path("home/<slug:part>/", self.admin_view(home.part), name="board_home_part"),
+            path("costs/", self.admin_view(lambda request: costs.page(request, self)), name="board_costs"),
             path("org/", self.admin_view(lambda request: org.page(request, self)), name="board_org"),
+            *portability_pages.urls(self),
             *super().get_urls(),
         ]
 

@@ -36,7 +36,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status and the first 64 KiB of the body."""
+    """What came back: the status and the beginning of the body, 64 KiB unless more was asked for."""
 
     status: int
     body: bytes
@@ -56,6 +56,27 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: 
     `timeout_seconds` bounds the whole exchange after the name was looked up. Raises Refused for an address that
     may not be called, Failed when no answer came.
     """
+    return _exchange("POST", url, body=body, headers=headers, timeout_seconds=timeout_seconds)
+
+
+def get(
+    url: str, *, headers: Mapping[str, str], timeout_seconds: float, most_bytes: int = _ANSWER_BYTES
+) -> Answer:
+    """GET `url` and return the answer, as `post` does; of the body the first `most_bytes`."""
+    return _exchange(
+        "GET", url, body=None, headers=headers, timeout_seconds=timeout_seconds, most_bytes=most_bytes
+    )
+
+
+def _exchange(
+    method: str,
+    url: str,
+    *,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout_seconds: float,
+    most_bytes: int = _ANSWER_BYTES,
+) -> Answer:
     parts = _parts(url)
     host = parts.hostname or ""
     port = parts.port or _PORTS[parts.scheme]
@@ -73,9 +94,9 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: 
     timer.start()
     try:
         target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        connection.request("POST", target, body=body, headers=dict(headers))
+        connection.request(method, target, body=body, headers=dict(headers))
         response = connection.getresponse()
-        answer = Answer(response.status, response.read(_ANSWER_BYTES))
+        answer = Answer(response.status, response.read(most_bytes))
         if overdue.is_set():
             raise TimeoutError
     except ssl.SSLCertVerificationError as error:

@@ -19,13 +19,15 @@ COMPANY_KEY = "board_company"  # under which the chosen company is kept in the s
 class Scope:
     """Who looks at the board, at which company, and where they may change things.
 
-    `actor` and `company` are a floor above this one; `company` is None for a person without any.
+    `actor` and `company` are a floor above this one; `company` is None for a person without any. `archived` are the
+    companies where nothing can be changed but that they are: the person could, were they active.
     """
 
     actor: Any
     company: Any | None
     companies: Sequence[Any] = ()
     writable: Collection[UUID] = frozenset()
+    archived: Collection[UUID] = frozenset()
     is_instance_admin: bool = False
 
     @property

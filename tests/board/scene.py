@@ -10,12 +10,24 @@ from typing import Any
 
 from django.conf import settings
 
-from heartbeat.models import Run, RunEvent, Runner, WakeupRequest
-from issues.models import Document, Issue, IssueDocument, IssueLabel, Label
+from heartbeat.models import Run, RunEvent, Runner, TaskSession, WakeupRequest
+from issues.models import Document, DocumentRevision, Issue, IssueDocument, IssueLabel, Label, TreeHold
 from paperclip.companies import activity, actors
-from paperclip.companies.models import Agent, AgentConfigRevision, Company, Goal, Project, ProjectGoal, User
+from paperclip.companies.models import (
+    Agent,
+    AgentConfigRevision,
+    Company,
+    Goal,
+    Project,
+    ProjectGoal,
+    Secret,
+    SecretAccess,
+    SecretBinding,
+    User,
+)
+from paperclip.companies.secrets import store
 from paperclip.core import clock
-from paperclip.governance.models import Approval, CostEvent
+from paperclip.governance.models import Approval, ApprovalComment, BudgetIncident, BudgetPolicy, CostEvent
 from tests import factories
 
 WISH = """Measure **everything that can be measured** and say what to do first.
@@ -78,6 +90,10 @@ class Scene:
     approval: Approval
     project: Project
     goal: Goal
+    session: TaskSession
+    hold: TreeHold
+    secret: Secret
+    budget: BudgetPolicy
 
 
 def build(
@@ -456,6 +472,20 @@ def build(
         updated_at=ago(minutes=11),
     )
     IssueDocument.objects.create(company=place, issue=audit, document=document, key="report")
+    for number in range(1, size + 2):
+        latest = DocumentRevision.objects.create(
+            company=place,
+            document=document,
+            revision_number=number,
+            title=document.title,
+            body=REPORT if number == size + 1 else f"Draft {number}\n\n{REPORT[:400]}",
+            change_summary=None if number > 1 else "A first draft",
+            created_by_agent=lead,
+            created_at=ago(minutes=11),
+        )
+    Document.objects.filter(pk=document.pk).update(
+        latest_revision_id=latest.pk, latest_revision_number=latest.revision_number
+    )
 
     def act(actor: Any, action: str, kind: str, row: Any, at: datetime, **details: Any) -> None:
         activity.record(
@@ -532,6 +562,42 @@ def build(
         decided_at=ago(days=1),
         decided_by_user=person,
     )
+    month = {"window_start": clock.month_start(now), "window_end": clock.next_month_start(now)}
+    budget = BudgetPolicy.objects.create(
+        company=place, scope_type="company", amount=40_000, observed_amount=4_190, **month
+    )
+    BudgetPolicy.objects.create(
+        company=place, scope_type="project", project=project, amount=5_000, observed_amount=4_100, **month
+    )
+    designer = Agent.objects.get(company=place, name="Designer")
+    spent = BudgetPolicy.objects.create(
+        company=place, scope_type="agent", agent=designer, amount=900, observed_amount=950, **month
+    )
+    incident = {"company": place, "amount_limit": 900, "amount_observed": 950, **month}
+    BudgetIncident.objects.create(policy=spent, threshold_type="hard", **incident)
+    BudgetIncident.objects.create(
+        policy=budget, threshold_type="soft", status="resolved", resolved_at=ago(hours=2), **incident
+    )
+    for index in range(3 * (size - 1)):
+        stage = factories.project(place, name=f"Stage {index + 1}")
+        staged = BudgetPolicy.objects.create(
+            company=place, scope_type="project", project=stage, amount=100, observed_amount=85, **month
+        )
+        BudgetIncident.objects.create(policy=staged, threshold_type="soft", **incident)
+        CostEvent.objects.create(
+            company=place,
+            agent=backend,
+            project=stage,
+            provider="anthropic",
+            biller="anthropic",
+            model=f"small {index}",
+            cost_cents=85,
+            occurred_at=now,
+        )
+    for index in range(2 * size):
+        ApprovalComment.objects.create(
+            company=place, approval=approval, author_agent=backend, body=f"Remark {index + 1}"
+        )
     for index, who in enumerate((backend, frontend, lead, backend)):
         CostEvent.objects.create(
             company=place,
@@ -549,7 +615,77 @@ def build(
         changed_keys=["adapterConfig"],
         created_at=ago(days=1),
     )
-    return Scene(place, person, ceo, backend, audit, ratio, running, failed, retried, approval, project, goal)
+    session = TaskSession.objects.create(
+        company=place,
+        agent=backend,
+        adapter_type="claude_local",
+        task_key=str(churn.pk),
+        session_display_id="5f0c1d2e",
+        session_params_json={"sessionId": "5f0c1d2e", "token": "s3cret-value"},
+        last_run_id=running.pk,
+        run_count=3,
+        updated_at=ago(minutes=2),
+    )
+    for index in range(4 * size):
+        TaskSession.objects.create(
+            company=place,
+            agent=frontend,
+            adapter_type="claude_local",
+            task_key=f"nightly-{index}",
+            last_error="Session not found" if index % 2 else None,
+            set_aside_at=ago(hours=1) if index % 2 else None,
+            set_aside_reason="The run before failed over its session: session_not_found"
+            if index % 2
+            else None,
+        )
+    # Over closed work, where they are in nobody's way.
+    hold = _hold(done, person, "pause", reason="Until the release is out", created_at=ago(days=1))
+    for index in range(3 * size):
+        _hold(done, person, "pause", created_at=ago(days=2 + index), released_at=ago(days=1 + index))
+    secret = _secret(person, running, at=ago(days=20))
+    for index in range(3 * size):
+        _secret(person, running, at=ago(days=21), name=f"Key {index}")
+    return Scene(
+        place, person, ceo, backend, audit, ratio, running, failed, retried, approval, project, goal,
+        session, hold, secret, budget,
+    )  # fmt: skip
+
+
+def _secret(person: User, run: Run, *, at: datetime, name: str = "GitHub token") -> Secret:
+    actor = actors.for_user(person)
+    place, user = run.company, run.agent
+    fields = {"name": name, "value": "tulip-bulb-1637", "description": "Reads the repositories"}
+    secret = store.create(company_id=place.pk, fields=fields, actor=actor, now=at)
+    store.rotate(secret=secret, fields={"value": "tulip-bulb-1638"}, actor=actor, now=at)
+    bound = {"company": place, "secret": secret, "config_path": f"env.{secret.key}"}
+    SecretBinding.objects.create(**bound, target_type="agent", target_id=user.pk)
+    for outcome, code in (("success", None), ("failure", "secret_disabled")):
+        SecretAccess.objects.create(
+            **bound,
+            version=2,
+            provider="local_encrypted",
+            actor_type="agent",
+            actor_id=str(user.pk),
+            consumer_type="agent",
+            consumer_id=user.pk,
+            heartbeat_run=run,
+            outcome=outcome,
+            error_code=code,
+        )
+    return secret
+
+
+def _hold(root: Issue, person: User, mode: str, **fields: Any) -> TreeHold:
+    return TreeHold.objects.create(
+        company=root.company,
+        root_issue=root,
+        mode=mode,
+        status="released" if "released_at" in fields else "active",
+        release_policy={"strategy": "manual"},
+        created_by_actor_type="user",
+        created_by_user=person,
+        **fields,
+    )
 
 
 def write_log(run: Run, lines: list[str]) -> None:

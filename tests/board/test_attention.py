@@ -10,6 +10,7 @@ from heartbeat import runners
 from heartbeat.models import Run
 from issues.models import Issue
 from paperclip.board import attention
+from paperclip.companies import actors, invites, joins
 from paperclip.companies.models import Agent
 from paperclip.core import clock
 from paperclip.governance.models import Approval
@@ -110,3 +111,14 @@ def test_a_runner_that_fell_silent_is_told():
     factories.runner(name=runners.own_name(), last_seen_at=past, lease_expires_at=past)
     (line,) = told(factories.company())
     assert "is silent" in line
+
+
+def test_whoever_asks_to_join_waits_for_a_decision(scene):
+    now = clock.now()
+    person = actors.for_user(factories.user(member_of=scene.company, is_superuser=True))
+    fields = {"allowed_join_types": "agent"}
+    invite, _ = invites.create(company=scene.company, fields=fields, actor=person, now=now)
+    request, _ = joins.ask_as_agent(invite=invite, fields={"agent_name": "Scout"}, address=None, now=now)
+    assert told(scene.company)[0] == "Scout asks to be hired"
+    joins.reject(request=request, actor=person, now=now)
+    assert not any("Scout" in line for line in told(scene.company))

@@ -58,7 +58,7 @@ def test_choice_of_a_company_one_has_left_falls_back(scene, second):
 
 def test_archived_membership_shows_nothing(scene, viewer):
     scene.company.members.filter(principal_id=viewer.pk).update(status="archived")
-    assert "Create your first company" in browse(viewer).get("/admin/").content.decode()
+    assert "You are not in a company yet" in browse(viewer).get("/admin/").content.decode()
 
 
 def test_suspended_member_may_look_and_not_write(scene):

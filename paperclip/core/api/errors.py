@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from paperclip.core import postgres
-from paperclip.core.errors import Refusal
+from paperclip.core.errors import Refusal, TooManyRequests
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ _DISK_FULL_STATE = "53100"
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the response for `error`, or None to let an unforeseen one become `Internal server error`."""
+    if isinstance(error, TooManyRequests):
+        return Response(body(error.message, error.details), status=429, headers=_wait(error))
     if isinstance(error, Refusal):
         return Response(body(error.message, error.details), status=error.status)
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
@@ -60,6 +63,11 @@ def outage(error: Exception) -> str:
 def body(message: str, details: Any = None) -> dict[str, Any]:
     """Return the error body; `details` only when there is something in it."""
     return {"error": message, "details": details} if details else {"error": message}
+
+
+def _wait(error: TooManyRequests) -> dict[str, str]:
+    seconds = error.details.get("retryAfterSeconds") if isinstance(error.details, Mapping) else None
+    return {"Retry-After": str(seconds)} if seconds is not None else {}
 
 
 def _allowed(context: dict[str, Any]) -> str:

@@ -24,6 +24,9 @@ class _TryAgain(Exception):
 class ApiView(APIView):
     """Reads JSON, answers JSON."""
 
+    # The ways to say who calls, for the OpenAPI document: names of `document.SECURITY_SCHEMES`.
+    credentials: tuple[str, ...] = ()
+
     _attempt = 1
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

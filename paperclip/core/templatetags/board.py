@@ -120,6 +120,15 @@ def money(cents: int | None) -> str:
 
 
 @register.filter
+def count(number: int | None) -> str:
+    """Return a large number in short: `812`, `14k`, `3.2M`."""
+    size = float(number or 0)
+    if size < 1000:
+        return str(int(size))
+    return f"{size / 1000:.0f}k" if size < 1_000_000 else f"{size / 1_000_000:.1f}M"
+
+
+@register.filter
 def bytes_size(count: int | None) -> str:
     """Return a count of bytes as `812 B`, `14 kB`, `3.2 MB`."""
     size = float(count or 0)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from heartbeat import claims, lifecycle, preparation, wakeups
+from heartbeat import claims, lifecycle, outcomes, preparation, wakeups
 from heartbeat.adapters import registry
 from heartbeat.adapters.base import Ended
 from heartbeat.models import Run
@@ -60,7 +60,7 @@ class Office:
                 run_id=run.pk,
                 claim_token=run.claim_token,
                 result=result,
-                remains=lifecycle.Remains(
+                remains=outcomes.Remains(
                     exit_code=done.returncode, stdout_excerpt=done.stdout, stderr_excerpt=done.stderr
                 ),
                 now=clock.now(),

@@ -23,7 +23,8 @@ each_route = pytest.mark.parametrize("route", ROUTES, ids=str)
 MARK = "Zirkonia"  # stands in every name of the company that outsiders must not learn of
 
 # C-97: the issues of a run that is not there, or not the caller's, are an empty list.
-ANSWERS_NOTHING = ("api/heartbeat-runs/<str:run_id>/issues",)
+# C-21: a claim code that is none is `invalid`.
+ANSWERS_NOTHING = ("api/heartbeat-runs/<str:run_id>/issues", "api/board-claim/<str:token>")
 
 BAD_REFERENCES = {
     "no uuid": "not-a-uuid",
