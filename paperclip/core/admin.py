@@ -182,7 +182,7 @@ class BoardModelAdmin(ModelAdmin):
         """Return the page of a row."""
         context = {
             **self.admin_site.each_context(request),
-            "title": str(row),
+            "title": self.title_of(row),
             "row": row,
             "crumbs": [Crumb(str(self.opts.verbose_name_plural).capitalize(), self.list_url())],
             "may_write": self.has_change_permission(request, row),
@@ -196,6 +196,10 @@ class BoardModelAdmin(ModelAdmin):
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return what the page template needs besides the row."""
         return {}
+
+    def title_of(self, row: Any) -> str:
+        """Return what people call a row: the heading of its page."""
+        return str(row)
 
     # Addresses.
 
@@ -269,8 +273,9 @@ class BoardModelAdmin(ModelAdmin):
         row = self.find(request, object_id, to_write=True)
         if self.form_class is None:
             raise Http404("This has no form.")
-        crumbs = [*self.crumbs(), Crumb(str(row), self.row_url(row))]
-        page = FormPage(title=f"Edit {row}", submit="Save", crumbs=crumbs)
+        title = self.title_of(row)
+        crumbs = [*self.crumbs(), Crumb(title, self.row_url(row))]
+        page = FormPage(title=f"Edit {title}", submit="Save", crumbs=crumbs)
         return self.answer_form(request, row, page, lambda values: self.update(request, row, values))
 
     def crumbs(self) -> list[Crumb]:

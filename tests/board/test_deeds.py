@@ -377,7 +377,7 @@ def test_settled_approval_is_not_settled_otherwise(scene):
 
 @pytest.mark.django_db
 def test_first_company_is_founded_and_chosen():
-    client = browse(factories.user())
+    client = browse(factories.user(is_superuser=True))
     response = client.post(
         "/admin/companies/company/add/",
         {"name": "Acme", "description": "", "budget_monthly_dollars": "12.50"},

@@ -146,6 +146,10 @@ class MemberAdmin(BoardModelAdmin):
         rows = super().rows_of(request, company_ids).filter(principal_type=PrincipalType.USER)
         return rows.exclude(status=MemberStatus.ARCHIVED)
 
+    def title_of(self, row: Any) -> str:
+        """Return the person's name."""
+        return str(User.objects.filter(pk=row.principal_id).first() or "Somebody")
+
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Put on each place who it is and what they may do."""
         super().prepare_rows(request, rows)
@@ -172,7 +176,6 @@ class MemberAdmin(BoardModelAdmin):
         self.prepare_rows(request, [row])
         may_manage = self.has_change_permission(request, row)
         return {
-            "title": str(row.person or "Somebody"),
             "may_link": scope_of(request).is_instance_admin and not row.is_self,
             "takers": self._takers(row) if may_manage and row.removal.can_archive else [],
             "standard": ROLE_GRANTS.get(row.membership_role or "", ()),

@@ -129,6 +129,10 @@ class BudgetPolicyAdmin(BoardModelAdmin):
         """Return budgets with what they are for."""
         return policies.rows().filter(company_id__in=company_ids)
 
+    def title_of(self, row: Any) -> str:
+        """Return what the budget is for."""
+        return f"Budget of {scopes.of(row)}"
+
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Put on each budget how it stands."""
         super().prepare_rows(request, rows)
@@ -158,7 +162,6 @@ class BudgetPolicyAdmin(BoardModelAdmin):
         told = BudgetIncident.objects.filter(policy=row).select_related("approval__decided_by_user")
         history = list(told.order_by("-created_at", "-id")[:_INCIDENTS_SHOWN])
         return {
-            "title": f"Budget of {scopes.of(row)}",
             "history": history,
             "is_asking": any(each.status == IncidentStatus.OPEN for each in history),
             "edit_url": reverse("admin:governance_budgetpolicy_edit", args=[row.pk]),

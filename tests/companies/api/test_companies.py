@@ -102,7 +102,8 @@ def test_creator_owns_the_company_with_every_owners_right(cast):
         "tasks:assign",
         "joins:approve",
     }
-    assert Activity.objects.get(company_id=made["id"]).action == "company.created"
+    told = Activity.objects.filter(company_id=made["id"]).values_list("action", flat=True)
+    assert sorted(told) == ["budget.policy_upserted", "company.created"]
     assert cast.as_owner.get(f"/api/companies/{made['id']}/members").status_code == 200
 
 
