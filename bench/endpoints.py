@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,27 +81,39 @@ def heartbeat_context(place: Scene, port: int, effort: Effort) -> list[Measure]:
 
 
 def sizes(place: Scene, port: int, effort: Effort, *, many: int) -> list[Measure]:
-    """The same requests at the size at hand, and again with `many` issues."""
+    """The same requests at the size at hand, and with `many` issues and ten times as many comments and runs."""
     few = len(place.issue_ids)
-    before = _three(place, port, effort)
+    before = _medians(place, port, effort)
     scene.grow(place, many)
-    after = _three(place, port, effort)
+    scene.swell(place, 10 * many)
+    after = _medians(place, port, effort)
     found = []
-    for name, small, large in zip(
-        ("get issue", "list of issues, default (500)", "heartbeat-context"), before, after, strict=True
-    ):
-        note = f"{small:.1f} ms with {few:,} issues, {large:.1f} ms with {many:,}"
-        found.append(Measure(f"{name}, {many:,} : {few:,} issues", "x", large / small, note=note))
+    for name, small in before.items():
+        note = f"{small:.1f} ms with {few:,} issues, {after[name]:.1f} ms with {many:,}"
+        ratio = after[name] / small
+        found.append(Measure(f"{name}, {many:,} : {few:,} issues", "x", ratio, goal=2, note=note))
     return found
 
 
-def _three(place: Scene, port: int, effort: Effort) -> Sequence[float]:
-    context = _alone(port, _contexts(place, place.reader_tokens[0]), effort.requests)
-    return (
-        get_issue(place, port, effort).value,
-        list_default(place, port, effort).value,
-        measures.median(context),
-    )
+def _medians(place: Scene, port: int, effort: Effort) -> dict[str, float]:
+    """Return how long requests of each kind take, in ms."""
+    company, token = f"/api/companies/{place.company.pk}", place.reader_tokens[0]
+    some, lists = effort.requests // 2, effort.lists
+    asked = {
+        "heartbeat-context": (_contexts(place, token), effort.requests),
+        "comments of an issue": ([get(f"/api/issues/{each}/comments", token) for each in _some(place)], some),
+        "runs of an issue": ([get(f"/api/issues/{each}/runs", token) for each in _some(place)], some),
+        "runs, newest 100": ([get(f"{company}/heartbeat-runs?limit=100", place.board_token)], lists),
+        "activity": ([get(f"{company}/activity", place.board_token)], lists),
+        "dashboard": ([get(f"{company}/dashboard", place.board_token)], lists),
+        "inbox-lite": ([get("/api/agents/me/inbox-lite", each) for each in place.reader_tokens], lists),
+    }
+    return {
+        "get issue": get_issue(place, port, effort).value,
+        "list of issues, default (500)": list_default(place, port, effort).value,
+        "search": search(place, port, effort).value,
+        **{name: measures.median(_alone(port, requests, count)) for name, (requests, count) in asked.items()},
+    }
 
 
 def _alone(port: int, requests: list[dict[str, Any]], count: int) -> list[float]:

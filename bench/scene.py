@@ -6,8 +6,10 @@ to people, so that nothing of it makes the product start runs by itself.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -110,11 +112,48 @@ def make(issues: int) -> Scene:
 def grow(scene: Scene, issues: int, *, now: datetime | None = None) -> None:
     """Add issues until the company has `issues` of them, then let PostgreSQL learn what its tables hold."""
     moment = now or clock.now()
-    while len(scene.issue_ids) < issues:
-        _batch(scene, min(_BATCH, issues - len(scene.issue_ids)), now=moment)
+    with _in_bulk():
+        while len(scene.issue_ids) < issues:
+            _batch(scene, min(_BATCH, issues - len(scene.issue_ids)), now=moment)
     Company.objects.filter(pk=scene.company.pk).update(issue_counter=issues)
+    _learn()
+
+
+def swell(scene: Scene, rows: int) -> None:
+    """Copy the company's comments and runs, half of each, until it has `rows` of both together."""
+    with _in_bulk():
+        for model, without in ((Comment, ()), (Run, ("wakeup_request_id", "retry_of_run_id"))):
+            has = model._default_manager.filter(company=scene.company).count()
+            _copy(model, max(0, rows // 2 - has), without)
+    _learn()
+
+
+def _copy(model: type[Comment] | type[Run], rows: int, without: tuple[str, ...]) -> None:
+    """Store `rows` copies of a table's rows, each with an id of its own and the columns of `without` empty."""
+    columns = [each.column for each in model._meta.concrete_fields if not each.primary_key]
+    own = [column for column in columns if column not in without]
+    table = model._meta.db_table
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE live_events")  # of rows stored in bulk nobody wants to hear
+        cursor.execute(
+            f"INSERT INTO {table} (id, {', '.join(own)}) SELECT gen_random_uuid(), {', '.join(own)}"
+            f" FROM {table} CROSS JOIN generate_series(1, 100) AS times ORDER BY times LIMIT %s",
+            [rows],
+        )
+
+
+@contextlib.contextmanager
+def _in_bulk() -> Iterator[None]:
+    """Store without triggers: of these rows nobody wants to hear, and they refer to one another as they should."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET session_replication_role")
+
+
+def _learn() -> None:
+    with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
 

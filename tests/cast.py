@@ -27,11 +27,9 @@ class Caller(APIClient):
 
     def request(self, **request: Any) -> Any:
         response = super().request(**request)
+        # Some tests make the server fail on purpose, which no document promises.
         if response.status_code < 500 and request["PATH_INFO"].startswith("/api/"):
-            found = promised.contradiction(response)
-            if found is not None:
-                with open("/tmp/contradictions.txt", "a") as out:
-                    out.write(found.replace("\n", " ") + "\n")
+            assert promised.contradiction(response) is None
         return response
 
     def post(self, path: str, data: Any = None, **extra: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -27,7 +27,7 @@ from issues.admin.orders import OrderPages
 from issues.admin.parts import LiveParts
 from issues.admin.policy import PolicyDeeds
 from issues.admin.work_products import WorkProductDeeds
-from issues.choices import CLOSED, IssuePriority
+from issues.choices import CLOSED, SYSTEM_DOCUMENT, IssuePriority
 from issues.fields import Fields
 from issues.models import Issue, IssueDocument, Relation
 from paperclip.companies import told
@@ -213,8 +213,10 @@ def _related(issue: Issue, *, blocking: bool) -> list[Issue]:
 
 
 def _documents(issue: Issue) -> list[IssueDocument]:
+    """Return the documents, the oldest first and the product's own last."""
     rows = IssueDocument.objects.filter(issue=issue).select_related("document", "document__updated_by_agent")
-    return list(rows.order_by("created_at")[:50])
+    is_own = Q(key=SYSTEM_DOCUMENT)
+    return list(rows.order_by(is_own, "created_at")[:50])
 
 
 def _entries(issue: Issue) -> list[told.Told]:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from issues import search
 from paperclip.companies.api.base import CompanyView
 from paperclip.core.api.outputs import Output
-from paperclip.core.api.schema import operation, query
+from paperclip.core.api.schema import ErrorBody, operation, query
 from paperclip.core.api.views import whole_number
 
 
@@ -43,6 +43,12 @@ class SearchOut(Output):
     has_more = serializers.BooleanField()
 
 
+class SearchLimitOut(ErrorBody):
+    """The caller has searched too often."""
+
+    retry_after_seconds = serializers.IntegerField()
+
+
 class SearchView(CompanyView):
     """`GET /companies/:companyId/search`."""
 
@@ -55,7 +61,7 @@ class SearchView(CompanyView):
             query("limit", int, "1 to 50; 20 when absent."),
             query("offset", int, "0 to 200."),
         ],
-        refuses=(429,),
+        also={429: SearchLimitOut},
     )
     def get(self, request: Request, company_id: str) -> Response:
         """Answer a page; sixty a minute are allowed to each caller."""

@@ -87,13 +87,14 @@ def _of_the_house(*, now: datetime) -> Iterator[Item]:
 
 def _approvals(company_id: UUID) -> Iterator[Item]:
     rows = Approval.objects.filter(company_id=company_id, status__in=APPROVAL_OPEN)
-    for row in rows.select_related("requested_by_agent").order_by("-created_at")[:_OF_EACH_KIND]:
+    people = rows.select_related("requested_by_agent", "requested_by_user")
+    for row in people.order_by("-created_at")[:_OF_EACH_KIND]:
         asked = governance_words.summary(row)
         yield Item(
             key=f"approval-{row.pk}",
             icon="approval",
             group="waiting",
-            who=row.requested_by_agent.name if row.requested_by_agent else "",
+            who=str(row.requested_by_agent or row.requested_by_user or "Paperclip"),
             text=f"asks: {governance_words.kind(row)}" + (f": {asked}" if asked else ""),
             url=reverse("admin:governance_approval_change", args=[row.pk]),
             at=row.created_at,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from functools import cache
 from typing import Any
 
@@ -16,13 +17,19 @@ from drf_spectacular.generators import SchemaGenerator
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _DOCUMENT = "urn:paperclip:openapi"
+_MAKING = threading.Lock()
 # Answers of the framework, not of an operation: there is no such method, or nobody asked for JSON.
 _OF_NO_OPERATION = (405, 406)
 
 
-@cache
 def document() -> dict[str, Any]:
-    """The OpenAPI document as clients get it."""
+    """The OpenAPI document as clients get it. Tests that call from several threads must not make it at once."""
+    with _MAKING:
+        return _document()
+
+
+@cache
+def _document() -> dict[str, Any]:
     made = SchemaGenerator().get_schema(request=None, public=True)
     return json.loads(json.dumps(made, default=str))
 

@@ -67,7 +67,7 @@ class FinanceEventInput(Input):
     quantity = Int(required=False, allow_null=True, min_value=0, max_value=MAX_BIG_INT)
     unit = Enum(choices=FinanceUnit.choices, required=False, allow_null=True)
     amount_cents = Int(min_value=0, max_value=MOST)
-    currency = Currency(required=False)
+    currency = Currency(required=False, min_length=3, max_length=3)
     estimated = Bool(required=False)
     external_invoice_id = Text(required=False, allow_null=True, max_length=500)
     metadata_json = Object(required=False, allow_null=True)

@@ -609,9 +609,12 @@ def test_comment_travels_with_the_edit(cast):
     ],
 )
 def test_comment_may_bring_an_issue_back(cast, start, body, to, reopened):
-    issue = factories.issue(
-        cast.company, assignee_agent=cast.engineer, status=start, execution_state={"status": "completed"}
+    judged = dict.fromkeys(
+        ("currentStageId", "currentStageIndex", "currentStageType", "currentParticipant", "returnAssignee")
+        + ("reviewRequest", "lastDecisionId", "lastDecisionOutcome", "monitor")
     )
+    judged |= {"status": "completed", "completedStageIds": []}
+    issue = factories.issue(cast.company, assignee_agent=cast.engineer, status=start, execution_state=judged)
     sent = {name: str(cast.peer.id) if value == "peer" else value for name, value in body.items()}
 
     row = patch(cast.as_owner, issue, comment="again", **sent).json()
