@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -215,7 +215,7 @@ def _related(issue: Issue, *, blocking: bool) -> list[Issue]:
 def _documents(issue: Issue) -> list[IssueDocument]:
     """Return the documents, the oldest first and the product's own last."""
     rows = IssueDocument.objects.filter(issue=issue).select_related("document", "document__updated_by_agent")
-    is_own = Q(key=SYSTEM_DOCUMENT)
+    is_own = ExpressionWrapper(Q(key=SYSTEM_DOCUMENT), output_field=BooleanField())
     return list(rows.order_by(is_own, "created_at")[:50])
 
 

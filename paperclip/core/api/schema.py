@@ -60,7 +60,12 @@ class Schema(AutoSchema):
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Return the ways to say who calls, any one of which will do."""
-        return [{name: []} if name else {} for name in self.view.credentials]
+        return [{name: []} if name else {} for name in self._credentials]
+
+    @property
+    def _credentials(self) -> tuple[str, ...]:
+        found: tuple[str, ...] = getattr(self.view, "credentials", ())
+        return found
 
     @property
     def _view_method(self) -> Any:
@@ -89,7 +94,9 @@ class Schema(AutoSchema):
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Any:
         """Say of a value that may be anything just that: that it may also be null goes without saying."""
-        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        schema: Any = super()._map_serializer_field(  # type: ignore[no-untyped-call]
+            field, direction, bypass_extensions
+        )
         if isinstance(schema, dict) and schema.get("oneOf") == [{}, {"type": "null"}]:
             del schema["oneOf"]
         return schema
@@ -97,7 +104,7 @@ class Schema(AutoSchema):
     def _refusals(self, described: dict[str, Any]) -> Iterator[int]:
         yield from (400, 403, 503)
         yield from getattr(self._view_method, "refuses", ())
-        if self.view.credentials and document.NOTHING not in self.view.credentials:
+        if self._credentials and document.NOTHING not in self._credentials:
             yield 401
         parameters = [each for each in described.get("parameters", ()) if each["in"] == "path"]
         if parameters or self.method in _UNSAFE:
