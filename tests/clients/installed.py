@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -91,11 +92,23 @@ class Cli:
 
 
 def install() -> Path:
-    """Install the packages below the home of the test run, once; the test is skipped where that cannot be done."""
+    """Install the packages below the home of the test run, once for all its processes.
+
+    The test is skipped where that cannot be done.
+    """
     folder = settings.PAPERCLIP_HOME / "clients"
     if shutil.which("npm") is None or shutil.which("node") is None:
         pytest.skip("THE REFERENCE'S OWN CLIENTS WERE NOT TRIED: there is no npm here")
-    shutil.copytree(PACKAGES, folder)
+    with (settings.PAPERCLIP_HOME / "clients.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.copytree(PACKAGES, folder, dirs_exist_ok=True)
+            _install_into(folder)
+            (folder / "made").touch()
+    return folder / "node_modules"
+
+
+def _install_into(folder: Path) -> None:
     done = subprocess.run(
         ["npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
         cwd=folder,
@@ -107,4 +120,3 @@ def install() -> Path:
     if done.returncode and any(word in done.stderr for word in _NO_WAY):
         pytest.skip("THE REFERENCE'S OWN CLIENTS WERE NOT TRIED: the npm registry cannot be reached")
     assert done.returncode == 0, done.stderr
-    return folder / "node_modules"

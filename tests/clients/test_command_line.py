@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ from tests import factories
 from tests.clients.conftest import Shop
 from tests.clients.installed import Cli
 from tests.product import wait_for
+
+pytestmark = pytest.mark.npm
 
 Scene = Callable[[Shop, Cli], None]
 _SCENES: dict[str, tuple[Scene, str]] = {}
@@ -665,17 +667,14 @@ def _closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def played(shop) -> Iterator[dict[str, Future[None]]]:
-    """All scenes, a few at a time."""
+# One test, so that the scenes are played by one test process only.
+@pytest.mark.timeout(900)
+def test_commands(shop, subtests):
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield {
+        played = {
             name: pool.submit(function, shop, shop.cli(version))
             for name, (function, version) in _SCENES.items()
         }
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", _SCENES)
-def test_commands_of(played, name):
-    played[name].result()
+        for name, scene_played in played.items():
+            with subtests.test(name):
+                scene_played.result()

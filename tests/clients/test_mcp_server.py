@@ -12,6 +12,8 @@ from mcp import ClientSession, StdioServerParameters, stdio_client
 
 from tests import factories
 
+pytestmark = pytest.mark.npm
+
 _QUESTION = {"id": "q", "prompt": "Which?", "selectionMode": "single", "options": [{"id": "a", "label": "A"}]}
 _TASK = {"clientKey": "one", "title": "Fetch a broom"}
 
