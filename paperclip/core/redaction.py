@@ -41,7 +41,7 @@ _ASSIGNED = re.compile(
 )
 # `GITHUB_TOKEN=…`, as shells and `env` write it.
 _VARIABLE = re.compile(
-    r"\b([A-Z][A-Z0-9_]*(?:TOKEN|KEY|JWT|SECRET|PASSWORD|PASSWD|AUTHORIZATION)=)(\"[^\"\n]+\"|[^\s\"']+)"
+    r"\b([A-Z][A-Z0-9_]*(?:TOKEN|KEY|JWT|SECRET|PASSWORD|PASSWD|AUTHORIZATION)=)(\"[^\"\n]+\"|'[^'\n]+'|[^\s\"']+)"
 )
 # Looking for these first is cheap, and most texts have none of them.
 _ASSIGNED_HINTS = ("key", "secret", "passw", "token")
