@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
@@ -58,7 +57,6 @@ BAD_BODIES = {
     "nothing": b"",
 }
 NO_JSON = ("half an object", "no JSON", "broken UTF-8", "half a surrogate pair", "not a number", "very deep")
-FEW_VALUES = ("null", "huge number", "long text", "NUL", "object of anything")
 BAD_VALUES: dict[str, Any] = {
     "null": None,
     "number": 17,
@@ -177,15 +175,11 @@ def test_bad_query_is_refused(scene, route):
         "order",
         "userId",
     )
-    values_of_words = {"words": "x", "NUL": "%00", "broken": "%ED%A0%80", "huge": "9" * 30, "minus": "-1"}
-    for name, value in values_of_words.items():
+    bad_values = {"words": "x", "NUL": "%00", "broken": "%ED%A0%80", "huge": "9" * 30, "minus": "-1"}
+    for name, value in bad_values.items():
         if "get" in route.methods:
-            # One by one where the word is read as a number, for the first that is refused hides the others.
-            for word in (
-                words
-                if name in ("words", "huge")
-                else ("limit", "&".join(f"{word}={value}" for word in words))
-            ):
+            # One by one, for the first that is refused hides the others.
+            for word in words:
                 answer = scene.as_owner.get(f"{path}?{word}={value}")
                 require_clean(answer, f"{path}?{word} ({name})")
 
@@ -202,21 +196,9 @@ def test_bad_body_is_refused(scene, route):
                     assert 400 <= answer.status_code < 500, f"{method} {path} ({name})"
 
 
-@cache
-def _places() -> dict[str, tuple[str, str]]:
-    """Return of each kind of field, told by its name and schema, where it comes first: there it is tried in full."""
-    found: dict[str, tuple[str, str]] = {}
-    for route in ROUTES:
-        for method in sorted(set(route.methods) - {"get", "delete"}):
-            for field, schema in (route.body_schema(method) or {}).get("properties", {}).items():
-                found.setdefault(json.dumps([field, schema], sort_keys=True), (str(route), method))
-    return found
-
-
 @each_route
 def test_bad_value_of_a_field_is_refused_by_its_name(scene, route):
     """Each field in turn holds what it should not, the others being well."""
-    places = _places()
     path = route.path(**values(scene, route))
     for method in set(route.methods) - {"get", "delete"}:
         schema = route.body_schema(method)
@@ -226,10 +208,8 @@ def test_bad_value_of_a_field_is_refused_by_its_name(scene, route):
         with transaction.atomic():
             is_sound = send(scene.as_owner, method, path, json.dumps(sound).encode()).status_code != 400
             transaction.set_rollback(True)
-        for field, kind in schema.get("properties", {}).items():
-            is_first = places[json.dumps([field, kind], sort_keys=True)] == (str(route), method)
-            for name in BAD_VALUES if is_first else FEW_VALUES:
-                value = BAD_VALUES[name]
+        for field in schema.get("properties", {}):
+            for name, value in BAD_VALUES.items():
                 body = json.dumps(sound | {field: value}).encode()
                 answer = send(scene.as_owner, method, path, body)
                 what = f"{method} {path} {field} ({name})"

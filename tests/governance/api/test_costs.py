@@ -74,6 +74,7 @@ def test_cost_and_what_follows_commit_together(cast):
     def fail(**_):
         raise RuntimeError("no budget today")
 
+    cast.as_owner.may_fail = True
     signals.cost_recorded.connect(fail)
     try:
         assert report(cast.as_owner, cast, cast.peer).status_code == 500
