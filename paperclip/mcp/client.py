@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -75,10 +76,7 @@ class Client:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
-        if urlsplit(config.api_url).hostname in _LOOPBACK:
-            handlers.append(urllib.request.ProxyHandler({}))  # no proxy leads back to this machine
-        self._opener = urllib.request.build_opener(*handlers)
+        self._opener = _opener(urlsplit(config.api_url).hostname in _LOOPBACK)
 
     def send(self, call: Call) -> Any:
         """Send `call` and return the answer's JSON value: None when it is empty, text when it is not JSON.
@@ -109,6 +107,15 @@ class Client:
         if self._config.run_id and call.method not in ("GET", "HEAD"):
             headers["X-Paperclip-Run-Id"] = self._config.run_id
         return urllib.request.Request(url, data=data, headers=headers, method=call.method)  # noqa: S310  http only
+
+
+@cache
+def _opener(is_here: bool) -> urllib.request.OpenerDirector:
+    """Return what opens addresses; making one may read all certificates of the system, so they are kept."""
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+    if is_here:
+        handlers.append(urllib.request.ProxyHandler({}))  # no proxy leads back to this machine
+    return urllib.request.build_opener(*handlers)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -36,17 +36,48 @@ class Config:
 
 def read(environment: Mapping[str, str]) -> Config:
     """Return what `environment` says. Raises ConfigError naming what is missing or wrong."""
-    values = {name: value.strip() for name, value in environment.items() if name.startswith("PAPERCLIP_")}
-    for name in ("PAPERCLIP_API_URL", "PAPERCLIP_API_KEY"):
-        if not values.get(name):
-            raise ConfigError(f"Missing {name}")
+    url, key = _needed(environment, "PAPERCLIP_API_URL"), _needed(environment, "PAPERCLIP_API_KEY")
     return Config(
-        api_url=_api_url(values["PAPERCLIP_API_URL"]),
-        api_key=values["PAPERCLIP_API_KEY"],
-        company_id=values.get("PAPERCLIP_COMPANY_ID") or None,
-        agent_id=values.get("PAPERCLIP_AGENT_ID") or None,
-        run_id=values.get("PAPERCLIP_RUN_ID") or None,
+        api_url=_api_url(url),
+        api_key=key,
+        company_id=_text(environment, "PAPERCLIP_COMPANY_ID"),
+        agent_id=_text(environment, "PAPERCLIP_AGENT_ID"),
+        run_id=_text(environment, "PAPERCLIP_RUN_ID"),
     )
+
+
+def read_api_url(environment: Mapping[str, str]) -> str:
+    """Return the base of the API. Raises ConfigError when `environment` has none, or a wrong one."""
+    return _api_url(_needed(environment, "PAPERCLIP_API_URL"))
+
+
+def of_request(api_url: str, headers: Mapping[str, str]) -> Config | None:
+    """Return what one HTTP request says of its caller, or None when it carries no bearer token.
+
+    `headers` finds names whatever their case. Ids the environment would give come as
+    `X-Paperclip-Company-Id`, `X-Paperclip-Agent-Id` and `X-Paperclip-Run-Id`.
+    """
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        return None
+    return Config(
+        api_url=api_url,
+        api_key=key.strip(),
+        company_id=_text(headers, "x-paperclip-company-id"),
+        agent_id=_text(headers, "x-paperclip-agent-id"),
+        run_id=_text(headers, "x-paperclip-run-id"),
+    )
+
+
+def _needed(environment: Mapping[str, str], name: str) -> str:
+    value = _text(environment, name)
+    if value is None:
+        raise ConfigError(f"Missing {name}")
+    return value
+
+
+def _text(values: Mapping[str, str], name: str) -> str | None:
+    return values.get(name, "").strip() or None
 
 
 def _api_url(text: str) -> str:

@@ -22,11 +22,22 @@ from tests import cast as standing
 from tests import factories
 from tests.product import ROOT, Product
 
+# W-143, K-42: all of the reference's.
 SERVED = {
     "Me", "InboxLite", "ListAgents", "GetAgent", "ListIssues", "GetIssue", "GetHeartbeatContext",
-    "ListComments", "GetComment", "ListProjects", "GetProject", "ListGoals", "GetGoal", "ListDocuments",
-    "GetDocument", "CreateIssue", "UpdateIssue", "CheckoutIssue", "ReleaseIssue", "AddComment",
-    "UpsertIssueDocument", "ApiRequest",
+    "ListComments", "GetComment", "ListIssueApprovals", "ListDocuments", "GetDocument",
+    "ListDocumentRevisions", "ListProjects", "GetProject", "GetIssueWorkspaceRuntime",
+    "ControlIssueWorkspaceServices", "WaitForIssueWorkspaceService", "ListGoals", "GetGoal",
+    "ListApprovals", "CreateApproval", "GetApproval", "GetApprovalIssues", "ListApprovalComments",
+    "CreateIssue", "UpdateIssue", "CheckoutIssue", "ReleaseIssue", "AddComment", "SuggestTasks",
+    "AskUserQuestions", "RequestConfirmation", "UpsertIssueDocument", "RestoreIssueDocumentRevision",
+    "LinkIssueApproval", "UnlinkIssueApproval", "ApprovalDecision", "AddApprovalComment", "ApiRequest",
+}  # fmt: skip
+# Ours: routines, runs and their retries.
+OWN = {
+    "ListInteractions", "ListRoutines", "GetRoutine", "ListRoutineRuns", "CreateRoutine", "UpdateRoutine",
+    "RunRoutine", "AddRoutineTrigger", "UpdateRoutineTrigger", "DeleteRoutineTrigger", "ListRuns",
+    "ListIssueRuns", "GetRun", "GetRunLog", "ListRunEvents", "CancelRun", "RetryNow",
 }  # fmt: skip
 
 
@@ -192,7 +203,8 @@ def test_the_tools_are_listed_with_their_inputs(product, scene):  # K-40, K-42
         listed = {
             tool.name.removeprefix("paperclip"): tool for tool in (await call.session.list_tools()).tools
         }
-        assert set(listed) >= SERVED
+        assert len(SERVED) == 40
+        assert set(listed) == SERVED | OWN
         assert all(tool.description and tool.input_schema["type"] == "object" for tool in listed.values())
         assert listed["GetIssue"].annotations.read_only_hint is True
         assert listed["UpdateIssue"].annotations.read_only_hint is False

@@ -1,4 +1,4 @@
-"""What every tool is: typed inputs, and the one call they make."""
+"""What every tool is: typed inputs, and the call they make."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from paperclip.mcp.client import Call
+from paperclip.mcp.client import Call, Client
 from paperclip.mcp.config import Config
 
 PREFIX = "paperclip"
@@ -19,6 +19,8 @@ Reference = Annotated[str, Field(min_length=1)]
 CompanyId = Annotated[
     str | None, Field(min_length=1, description="Id of the company; that of the environment when left out")
 ]
+Json = dict[str, Any]
+Text = Annotated[str, Field(min_length=1)]
 DocumentKey = Annotated[
     str, Field(min_length=1, max_length=64, description="Key of the document, such as plan")
 ]
@@ -36,6 +38,13 @@ class Tool(BaseModel):
     def call(self, config: Config) -> Call:
         """Return the request that carries the tool out. Raises MissingError or CallError."""
         raise NotImplementedError
+
+    def answer(self, config: Config, client: Client) -> Any:
+        """Carry the tool out and return what the caller is told.
+
+        Raises MissingError, CallError or ApiError.
+        """
+        return client.send(self.call(config))
 
     def given(self, *but: str) -> dict[str, Any]:
         """Return the inputs that were sent, nulls included, by wire name; fields named in `but` left out."""

@@ -1,8 +1,18 @@
-"""Every tool that is served (K-42)."""
+"""Every tool that is served: those of K-42 and W-143 in their order, then our own."""
 
 from __future__ import annotations
 
-from paperclip.mcp.tools import company, documents, issues, raw
+from paperclip.mcp.tools import (
+    approvals,
+    company,
+    documents,
+    interactions,
+    issues,
+    raw,
+    routines,
+    runs,
+    runtime,
+)
 from paperclip.mcp.tools.base import Tool
 
 TOOLS: tuple[type[Tool], ...] = (
@@ -15,20 +25,53 @@ TOOLS: tuple[type[Tool], ...] = (
     issues.GetHeartbeatContext,
     issues.ListComments,
     issues.GetComment,
+    approvals.ListIssueApprovals,
     documents.ListDocuments,
     documents.GetDocument,
     documents.ListDocumentRevisions,
     company.ListProjects,
     company.GetProject,
+    runtime.GetIssueWorkspaceRuntime,
+    runtime.ControlIssueWorkspaceServices,
+    runtime.WaitForIssueWorkspaceService,
     company.ListGoals,
     company.GetGoal,
+    approvals.ListApprovals,
+    approvals.CreateApproval,
+    approvals.GetApproval,
+    approvals.GetApprovalIssues,
+    approvals.ListApprovalComments,
     issues.CreateIssue,
     issues.UpdateIssue,
     issues.CheckoutIssue,
     issues.ReleaseIssue,
     issues.AddComment,
+    interactions.SuggestTasks,
+    interactions.AskUserQuestions,
+    interactions.RequestConfirmation,
     documents.UpsertIssueDocument,
     documents.RestoreIssueDocumentRevision,
+    approvals.LinkIssueApproval,
+    approvals.UnlinkIssueApproval,
+    approvals.ApprovalDecision,
+    approvals.AddApprovalComment,
     raw.ApiRequest,
+    interactions.ListInteractions,
+    routines.ListRoutines,
+    routines.GetRoutine,
+    routines.ListRoutineRuns,
+    routines.CreateRoutine,
+    routines.UpdateRoutine,
+    routines.RunRoutine,
+    routines.AddRoutineTrigger,
+    routines.UpdateRoutineTrigger,
+    routines.DeleteRoutineTrigger,
+    runs.ListRuns,
+    runs.ListIssueRuns,
+    runs.GetRun,
+    runs.GetRunLog,
+    runs.ListRunEvents,
+    runs.CancelRun,
+    runs.RetryNow,
 )
 BY_NAME = {tool.tool_name(): tool for tool in TOOLS}

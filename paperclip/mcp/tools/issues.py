@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from paperclip.mcp.client import Call, path
 from paperclip.mcp.config import Config
-from paperclip.mcp.tools.base import CompanyId, IssueReference, Priority, Reference, Status, Tool
-
-Text = Annotated[str, Field(min_length=1)]
-Json = dict[str, Any]
+from paperclip.mcp.tools.base import (
+    CompanyId,
+    IssueReference,
+    Json,
+    Priority,
+    Reference,
+    Status,
+    Text,
+    Tool,
+)
 
 
 class ListIssues(Tool):
