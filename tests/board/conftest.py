@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 
 from paperclip.companies.choices import MemberRole
@@ -19,6 +23,20 @@ def _empty_cache():
 @pytest.fixture
 def scene(db) -> scenes.Scene:
     return scenes.build()
+
+
+@pytest.fixture(scope="module")
+def scene_of_module(django_db_setup, django_db_blocker) -> Iterator[scenes.Scene]:
+    """The scene, built once for all tests of a module: building it takes longer than most of them."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield scenes.build()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def kept_scene(scene_of_module, db) -> scenes.Scene:
+    """The scene of the module as it was built. What a test does to it is undone behind the test."""
+    return copy.deepcopy(scene_of_module)
 
 
 @pytest.fixture

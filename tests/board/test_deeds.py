@@ -10,11 +10,17 @@ from paperclip.companies.models import Activity, Agent, AgentApiKey, Company, Go
 from paperclip.governance.models import Approval
 from tests import factories
 from tests.board import addresses
+from tests.board import scene as scenes
 from tests.board.conftest import browse
 
 
 def messages_of(response) -> str:
     return " ".join(str(message) for message in response.context["messages"])
+
+
+@pytest.fixture
+def scene(kept_scene) -> scenes.Scene:
+    return kept_scene
 
 
 @pytest.mark.parametrize("name", addresses.DEED_NAMES)
@@ -373,19 +379,6 @@ def test_settled_approval_is_not_settled_otherwise(scene):
 
 
 # --- Companies, projects, goals --------------------------------------------------------------------------
-
-
-@pytest.mark.django_db
-def test_first_company_is_founded_and_chosen():
-    client = browse(factories.user(is_superuser=True))
-    response = client.post(
-        "/admin/companies/company/add/",
-        {"name": "Acme", "description": "", "budget_monthly_dollars": "12.50"},
-    )
-    assert response["Location"] == "/admin/"
-    company = Company.objects.get(name="Acme")
-    assert company.budget_monthly_cents == 1250
-    assert "Acme" in client.get("/admin/").content.decode()
 
 
 def test_company_is_paused_made_active_and_archived(scene):

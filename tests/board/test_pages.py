@@ -24,6 +24,11 @@ def address(scene: scenes.Scene, name: str) -> tuple[str, int]:
     }[name]  # fmt: skip
 
 
+@pytest.fixture
+def scene(kept_scene) -> scenes.Scene:
+    return kept_scene
+
+
 @pytest.mark.parametrize("name", [*ALL_LISTS, *addresses.PAGE_NAMES, *addresses.FORM_NAMES])
 def test_owner_sees_page_without_its_secrets(scene, name):
     response = browse(scene.owner).get(address(scene, name)[0])
@@ -91,24 +96,6 @@ def test_pages_keep_their_query_budget_however_many_rows():
             if len(queries) > budget:
                 over.append(f"{name} with scene {size}: {len(queries)} queries, {budget} allowed")
     assert not over, "\n".join(over)
-
-
-@pytest.mark.django_db
-def test_first_sign_in_without_a_company_says_what_to_do():
-    person = factories.user(is_superuser=True)
-    client = browse(person)
-    html = client.get("/admin/").content.decode()
-    assert "Create your first company" in html
-    assert "/admin/companies/company/add/" in html
-    for url, _ in addresses.LISTS.values():
-        assert client.get(url).status_code in (200, 302, 404)
-
-
-@pytest.mark.django_db
-def test_new_company_shows_the_next_steps():
-    person = factories.user(member_of=factories.company())
-    html = browse(person).get("/admin/").content.decode()
-    assert "Hire an agent" in html
 
 
 @pytest.mark.parametrize(
