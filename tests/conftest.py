@@ -1,11 +1,44 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from django.conf import settings
 from django.db import connection, connections
 
 from tests import cast as standing
 from tests import product as product_processes
+
+# Files whose tests wait long for real processes. One that begins last keeps the whole run waiting for it.
+_LONG = (
+    "clients/",
+    "faults/",
+    "acceptance/",
+    "routines/test_routines_live",
+    "routines/test_killed_schedulers",
+    "routines/test_year",
+    "heartbeat/test_engine_machine",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, dealt out over the test processes; the rest stays in its order.
+
+    Each process is given an equal piece of the list, and those that are done early take from the others' ends.
+    """
+    root = config.rootpath / "tests"
+    names = {item: item.path.relative_to(root).as_posix() for item in items if item.path.is_relative_to(root)}
+    long = [item for item in items if names.get(item, "").startswith(_LONG)]
+    others = [item for item in items if not names.get(item, "").startswith(_LONG)]
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ordered: list[pytest.Item] = []
+    for place in range(processes):
+        first = long[place::processes]
+        size = (len(items) - len(ordered)) // (processes - place)
+        more = max(size - len(first), 0)
+        ordered += [*first, *others[:more]]
+        del others[:more]
+    items[:] = [*ordered, *others]
 
 
 @pytest.fixture
