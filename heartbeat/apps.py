@@ -14,17 +14,24 @@ class HeartbeatConfig(AppConfig):
     def ready(self) -> None:
         from heartbeat import duties, queries, quotas
         from heartbeat import receivers as receivers  # connects the signals
+        from heartbeat.adapters import checks
         from heartbeat.recovery import passes
-        from heartbeat.runner import folders
+        from heartbeat.runner import folders, service_programs
         from issues import reference_scan, tree_control
-        from paperclip.companies import assets, challenges, dashboard, replies
+        from paperclip.companies import adapter_config, assets, challenges, dashboard, replies
         from paperclip.companies.live import upkeep as live_upkeep
         from paperclip.governance import quotas as governance_quotas
+        from workspaces import programs, service_watch
+        from workspaces import upkeep as workspace_upkeep
 
+        adapter_config.register_look(checks.faults)
         duties.register("issues.tree_holds", tree_control.release_finished)
         duties.register(live_upkeep.NAME, live_upkeep.prune, every=timedelta(minutes=1))
         duties.register(folders.NAME, folders.prune, every=timedelta(minutes=10))
         duties.register(reference_scan.NAME, reference_scan.scan)
+        duties.register(workspace_upkeep.NAME, workspace_upkeep.prune, every=timedelta(minutes=10))
+        programs.use(service_programs.ServicePrograms())
+        duties.register(service_watch.NAME, service_watch.watch)
         duties.register("companies.replies", replies.prune, every=timedelta(minutes=1))
         duties.register("companies.challenges", challenges.prune, every=timedelta(hours=1))
         _register_recovery()

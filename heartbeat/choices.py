@@ -73,6 +73,7 @@ class Mechanism(models.TextChoices):
     MAX_TURNS_CONTINUATION = "max_turns_continuation"
     SCHEDULED_RETRY = "scheduled_retry"
     DIAGNOSTIC_RETRY = "diagnostic_retry"
+    FRESH_SESSION = "fresh_session"
     COMMENT_RETRY = "comment_retry"
     DEFERRED_WAKE = "deferred_wake"
     LIVENESS_CONTINUATION = "liveness_continuation"

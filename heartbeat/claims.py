@@ -19,17 +19,18 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
-from heartbeat import caps, drops, events, gates, policy, providers, wakeups
+from heartbeat import caps, drops, gates, policy, providers, wakeups
 from heartbeat import context as contexts
 from heartbeat.choices import RunStatus, WakeupStatus
 from heartbeat.gates import Facts
-from heartbeat.models import Run, Runner, WakeupRequest
+from heartbeat.models import Run, Runner
 from issues import checkout
 from issues.choices import PRIORITY_ORDER
 from issues.models import Issue
 from paperclip.companies import activity, actors
-from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
+from paperclip.companies.choices import AGENT_NOT_INVOKABLE
 from paperclip.companies.models import Agent
+from paperclip.core.api.rendering import dumps
 
 _LOOK_AHEAD = 64
 _ACTOR = actors.system("heartbeat_runner")
@@ -222,30 +223,49 @@ def _start(
     token, provider_key = uuid.uuid4(), providers.key_of(agent)
     if issue is not None:
         context = _with_issue(run, agent, issue, context, now=now)
-    taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
-        status=RunStatus.RUNNING,
-        runner=runner,
-        claim_token=token,
-        started_at=now,
-        updated_at=now,
-        provider_key=provider_key,
-        context_snapshot=context.to_json(),
-    )
+    values: dict[str, Any] = {
+        "run": run.pk,
+        "runner": runner.pk,
+        "token": token,
+        "provider": provider_key,
+        "context": dumps(context.to_json()).decode(),
+        "payload": dumps({"runner": runner.name}).decode(),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_START, values)
+        taken = cursor.rowcount
     if not taken:
         transaction.set_rollback(True)  # cancelled at this very moment: nothing of the claim may stand
         return None
-    WakeupRequest.objects.filter(pk__in=[run.wakeup_request_id]).update(
-        status=WakeupStatus.CLAIMED, claimed_at=now, updated_at=now
-    )
-    if agent.status != AgentStatus.RUNNING:
-        Agent.objects.filter(pk=agent.pk, status=agent.status).update(
-            status=AgentStatus.RUNNING, updated_at=now
-        )
-    events.append(run, "Run started", now=now, payload={"runner": runner.name})
     run.status, run.runner, run.claim_token, run.started_at = RunStatus.RUNNING, runner, token, now
     run.context_snapshot, run.provider_key = context.to_json(), provider_key
     run.agent, run.issue = agent, issue
     return run
+
+
+# Run, request, agent and event in one statement: this is what everybody waits for who has called an agent.
+_START = """
+WITH taken AS (
+  UPDATE heartbeat_runs SET status = 'running', runner_id = %(runner)s, claim_token = %(token)s, started_at = %(now)s,
+    updated_at = %(now)s, provider_key = %(provider)s, context_snapshot = %(context)s::jsonb,
+    next_event_seq = next_event_seq + 1
+  WHERE id = %(run)s AND status = 'queued'
+  RETURNING id, company_id, agent_id, wakeup_request_id, next_event_seq - 1 AS seq
+), told AS (
+  INSERT INTO heartbeat_run_events
+    (company_id, run_id, agent_id, seq, event_type, stream, level, message, payload, created_at)
+  SELECT company_id, id, agent_id, seq, 'lifecycle', 'system', 'info', 'Run started', %(payload)s::jsonb, %(now)s
+  FROM taken
+), called AS (
+  UPDATE agent_wakeup_requests AS request SET status = 'claimed', claimed_at = %(now)s, updated_at = %(now)s
+  FROM taken WHERE request.id = taken.wakeup_request_id
+), working AS (
+  UPDATE agents SET status = 'running', updated_at = %(now)s
+  FROM taken WHERE agents.id = taken.agent_id AND agents.status <> 'running'
+)
+SELECT id FROM taken
+"""
 
 
 def _with_issue(
@@ -253,12 +273,11 @@ def _with_issue(
 ) -> contexts.WakeContext:
     """Give the run its issue: checked out where it is the agent's to work on, else only the lock (H-22, H-74)."""
     if _checks_out(context):
-        taken = checkout.take_for_run(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now)
+        taken = checkout.take_for_run(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now, locked=issue)
         context = context.with_more(paperclipHarnessCheckedOut=taken)
         if taken:
-            issue.refresh_from_db(fields=["status", "checkout_run_id", "execution_run_id"])
             return context
-    checkout.stamp_execution(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now)
+    checkout.stamp_execution(issue_id=issue.pk, run_id=run.pk, agent=agent, now=now, locked=issue)
     return context
 
 

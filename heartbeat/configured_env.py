@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from heartbeat import model_profiles
 from heartbeat.adapters.base import ConfigError
 from heartbeat.models import Run
 from issues.models import Issue
@@ -73,7 +74,12 @@ def names(config: Mapping[str, Any], issue: Issue | None) -> list[str]:
 def stored_values(agent: Agent, issue: Issue | None) -> list[str]:
     """Return the plain values that people configured; they must not be shown. Secrets are not fetched for this."""
     project = _project(issue)
-    bound = (agent.adapter_config.get("env"), project.env if project is not None else None)
+    cheap = model_profiles.of_agent(agent, "cheap").get("adapterConfig")
+    bound = (
+        agent.adapter_config.get("env"),
+        cheap.get("env") if isinstance(cheap, dict) else None,
+        project.env if project is not None else None,
+    )
     return [value for env in bound for value in plain_values(env).values()]
 
 

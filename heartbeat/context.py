@@ -16,7 +16,7 @@ from paperclip.core import naming
 
 _INTERACTION_KEYS = ("interactionId", "interactionKind", "interactionStatus", "continuationPolicy")
 _COMMENT_KEYS = ("wakeCommentIds", "wakeCommentId", "commentId")
-_MODEL_PROFILES = frozenset({"cheap"})
+MODEL_PROFILES = frozenset({"cheap"})
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def enrich(
     if payload.get("mutation") != "interaction":
         more = {key: value for key, value in more.items() if key not in _INTERACTION_KEYS}
     profile = _present(payload.get("modelProfile"))
-    if profile in _MODEL_PROFILES:
+    if profile in MODEL_PROFILES:
         more.setdefault("modelProfile", profile)
     issue_id = given.issue_id or payload_issue
     task_id = given.task_id or payload_issue

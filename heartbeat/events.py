@@ -30,7 +30,22 @@ def append(
     payload: dict[str, Any] | None = None,
 ) -> None:
     """Add an event to `run`. The number is drawn from the run's own counter, so two writers never share one."""
-    values: dict[str, Any] = {
+    values = values_of(run, message, now=now, event_type=event_type, level=level, payload=payload)
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {APPEND} SELECT 1", values)
+
+
+def values_of(
+    run: Run,
+    message: str,
+    *,
+    now: datetime,
+    event_type: str = EventType.LIFECYCLE,
+    level: str = EventLevel.INFO,
+    payload: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the values for APPEND, bounded and without secrets."""
+    return {
         "run": run.pk,
         "type": event_type,
         "stream": Stream.SYSTEM,
@@ -39,21 +54,19 @@ def append(
         "payload": dumps(redaction.data(bounded(payload))).decode() if payload else None,
         "now": now,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, values)
 
 
-# One statement draws the number and stores the event; the run's row lock holds the number until the commit.
-_APPEND = """
-WITH counted AS (
+# Draws the number and stores the event, as a part of a statement that may do more at once; the run's row lock holds
+# the number until the commit.
+APPEND = """counted AS (
   UPDATE heartbeat_runs SET next_event_seq = next_event_seq + 1 WHERE id = %(run)s
   RETURNING id, company_id, agent_id, next_event_seq - 1 AS seq
-)
-INSERT INTO heartbeat_run_events
-  (company_id, run_id, agent_id, seq, event_type, stream, level, message, payload, created_at)
-SELECT company_id, id, agent_id, seq, %(type)s, %(stream)s, %(level)s, %(message)s, %(payload)s::jsonb, %(now)s
-FROM counted
-"""
+), told AS (
+  INSERT INTO heartbeat_run_events
+    (company_id, run_id, agent_id, seq, event_type, stream, level, message, payload, created_at)
+  SELECT company_id, id, agent_id, seq, %(type)s, %(stream)s, %(level)s, %(message)s, %(payload)s::jsonb, %(now)s
+  FROM counted
+)"""
 
 
 def append_many(entries: Sequence[tuple[Run, str, str, dict[str, Any]]], *, now: datetime) -> None:

@@ -16,6 +16,7 @@ from heartbeat.endings import Ending
 from heartbeat.retries import (
     continuation,
     diagnostic,
+    fresh_session,
     handoff,
     max_turns,
     missing_comment,
@@ -35,6 +36,7 @@ _Mechanism = Callable[[Ending], Decision | None]
 _RETRIES: Sequence[_Mechanism] = (
     process_loss.propose,
     max_turns.propose,
+    fresh_session.propose,
     transient.propose,
     diagnostic.propose,
     missing_comment.propose,

@@ -30,7 +30,7 @@ from heartbeat import (
     wakeups,
 )
 from heartbeat.adapters.base import Result
-from heartbeat.choices import RUN_LIVE, EventLevel, EventType, RunStatus, WakeupStatus
+from heartbeat.choices import RUN_LIVE, EventLevel, RunStatus, WakeupStatus
 from heartbeat.endings import Ending
 from heartbeat.gates import NOBODY, Requester
 from heartbeat.models import Run
@@ -140,15 +140,14 @@ def _end(run: Run, verdict: Verdict, result: Result, remains: Remains, *, now: d
         "finished_at": now,
         "updated_at": now,
         "usage_json": accounting.usage_json(run, result),
-        "result_json": outcomes.result_json(verdict, result, remains),
+        "result_json": outcomes.result_json(run, verdict, result, remains),
         "session_id_after": result.session_display_id,
         **outcomes.columns(run, remains),
     }
     ending = Ending(run=run, issue=run.issue, now=now)
     _reflect(run, outcome)
     _write(run, {**outcome, **diagnosis.columns(run), **liveness.columns(ending)})
-    requester = _end_request(run, now=now)
-    _tell_end(run, now=now)
+    requester = _tell_end(run, now=now)
     accounting.charge(run, result, now=now)
     totals.keep(run, result, now=now)
     last_word = summaries.post_last_word(ending)
@@ -183,37 +182,40 @@ def _reflect(run: Run, values: Mapping[str, Any]) -> None:
         setattr(run, name, value)
 
 
-def _end_request(run: Run, *, now: datetime) -> Requester:
-    """End the request of the run and return who made it."""
-    status = WakeupStatus.COMPLETED if run.status == RunStatus.SUCCEEDED else run.status
-    values = {"id": run.wakeup_request_id, "status": status, "error": run.error, "now": now}
-    with connection.cursor() as cursor:
-        cursor.execute(_END_REQUEST, values)
-        return cursor.fetchone() or NOBODY
-
-
-_END_REQUEST = """
-UPDATE agent_wakeup_requests SET status = %(status)s, finished_at = %(now)s, error = %(error)s, updated_at = %(now)s
-WHERE id = %(id)s RETURNING requested_by_actor_type, requested_by_actor_id
-"""
-
-
-def _tell_end(run: Run, *, now: datetime) -> None:
+def _tell_end(run: Run, *, now: datetime) -> Requester:
+    """End the request of the run, tell the end on the run, and return who had made the request (H-36)."""
     succeeded = run.status == RunStatus.SUCCEEDED
     lost = run.error_code == endings.PROCESS_LOST
-    events.append(
+    payload = {
+        "status": run.status,
+        "exitCode": run.exit_code,
+        "signal": run.signal,
+        **({"processPid": run.process_pid, "processGroupId": run.process_group_id} if lost else {}),
+    }
+    values = events.values_of(
         run,
         "Run succeeded" if succeeded else f"Run {run.get_status_display().lower()}: {run.error}",
         now=now,
-        event_type=EventType.LIFECYCLE,
         level=EventLevel.INFO if succeeded else EventLevel.ERROR,
-        payload={
-            "status": run.status,
-            "exitCode": run.exit_code,
-            "signal": run.signal,
-            **({"processPid": run.process_pid, "processGroupId": run.process_group_id} if lost else {}),
-        },
+        payload=payload,
     )
+    ended = {
+        "request": run.wakeup_request_id,
+        "status": WakeupStatus.COMPLETED if succeeded else run.status,
+        "error": run.error,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TELL_END, {**values, **ended})
+        return cursor.fetchone() or NOBODY
+
+
+_TELL_END = f"""
+WITH {events.APPEND}, called AS (
+  UPDATE agent_wakeup_requests SET status = %(status)s, finished_at = %(now)s, error = %(error)s, updated_at = %(now)s
+  WHERE id = %(request)s RETURNING requested_by_actor_type, requested_by_actor_id
+)
+SELECT * FROM called
+"""  # noqa: S608 - put together of constants
 
 
 def _settle_agent(run: Run, *, now: datetime) -> None:

@@ -159,7 +159,7 @@ def _of_blocker(
         sentence = f"It waits for {blocker.identifier}, which waits for it in turn."
         return _say(found, Kind.CIRCLE, sentence, action=Action.DROP_BLOCKER, path=(blocker_id,))
     inner = _judge(picture, blocker_id, now, known)
-    if blocker.status == IssueStatus.BACKLOG:
+    if inner.kind == Kind.BACKLOG:
         # Nobody promised it, and yet somebody waits for it.
         has_agent = blocker.assignee_agent_id is not None
         inner = replace(inner, kind=Kind.NEVER_CALLED if has_agent else Kind.UNASSIGNED)

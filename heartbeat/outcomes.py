@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from heartbeat import drops, endings
+from heartbeat import drops, endings, model_profiles
 from heartbeat.adapters.base import Result
 from heartbeat.choices import RunStatus
 from heartbeat.models import Run
@@ -96,8 +96,8 @@ def columns(run: Run, remains: Remains) -> dict[str, Any]:
     }
 
 
-def result_json(verdict: Verdict, result: Result, remains: Remains) -> dict[str, Any]:
-    """Return the adapter's result with the facts of the stop laid on top (H-96)."""
+def result_json(run: Run, verdict: Verdict, result: Result, remains: Remains) -> dict[str, Any]:
+    """Return the adapter's result with the facts of the stop, and of the model, laid on top (H-96)."""
     said = {key: value for key, value in result.result_json.items() if value is not None}
     # What a program printed was masked when it was read; the rest is the adapter's.
     kept = {key: value if key in _PRINTED else redaction.data(value, key=key) for key, value in said.items()}
@@ -105,6 +105,7 @@ def result_json(verdict: Verdict, result: Result, remains: Remains) -> dict[str,
         "errorFamily": result.error_family,
         "retryNotBefore": result.retry_not_before.isoformat() if result.retry_not_before else None,
         "summary": kept.get("summary", redaction.text(result.summary) if result.summary else None),
+        "modelProfile": (run.context_snapshot or {}).get(model_profiles.CONTEXT_KEY),
         **remains.facts,
     }
     stop = {

@@ -11,49 +11,49 @@ from typing import Any
 
 from django.conf import settings
 
-from heartbeat import configured_env, sessions, wake_payload
+from heartbeat import configured_env, model_profiles, sessions, wake_payload, whereabouts
 from heartbeat import context as contexts
-from heartbeat.adapters.base import Assignment
+from heartbeat.adapters import host, materials
+from heartbeat.adapters.base import Assignment, ConfigError, Task
+from heartbeat.model_profiles import Applied
 from heartbeat.models import Run
 from issues.models import Issue
 from paperclip.companies import tokens
 from paperclip.companies.models import Agent
 from paperclip.core.api.rendering import dumps
-from workspaces import selection
-from workspaces.models import ProjectWorkspace
+from workspaces import placing
+from workspaces.placing import Place
+from workspaces.refusals import PlaceError
 
-# Of the server's own environment these never reach an agent: they are the keys to the whole house.
-_OWN_PREFIXES = ("PAPERCLIP_", "DJANGO_", "PG", "CLAUDE_CODE_")
-_OWN_NAMES = frozenset({"DATABASE_URL", "CLAUDECODE", "REDIS_URL"})
-_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+WORKSPACE_FAILED = "workspace_failed"
 
 
 def assignment(run: Run, *, now: datetime) -> tuple[Assignment, tuple[str, ...]]:
     """Return what the adapter of `run` is given, and warnings for its log.
 
     `run` must carry its agent and issue; which session it goes on with is written on it (H-82). The agent's home
-    folder is made when missing. Raises OSError when it cannot be, ConfigError when a secret cannot be had.
+    folder is made when missing. Raises OSError when it cannot be, ConfigError when a secret or the place of its work
+    cannot be had.
     """
     agent, issue = run.agent, run.issue
-    config = effective_config(agent, issue)
-    choice = _workspace(agent, issue, config)
+    profile = model_profiles.choose(agent, issue, contexts.read(run.context_snapshot))
+    config = effective_config(agent, issue, profile)
+    resumed = sessions.resume(run, now=now)
+    place = _place(run, config, resumed.params, now=now)
     resumption = sessions.moved(
-        sessions.resume(run, now=now),
-        home=agent_home(agent),
-        cwd=choice.cwd,
-        source=choice.source,
-        workspace=choice.workspace,
+        resumed, home=agent_home(agent), cwd=place.cwd, source=place.source, workspace=place.code
     )
     configured = configured_env.resolve(run, config, now=now)
-    resumption = replace(resumption, context=_with_manifest(resumption.context, configured.manifest))
+    found_out = _found_out(configured.manifest, profile) | whereabouts.told(place, home=agent_home(agent))
+    resumption = replace(resumption, context=resumption.context.with_more(**found_out))
     sessions.begin(run, resumption)
     context = resumption.context
     payload = wake_payload.build(context, issue)
     environment = {
-        **inherited(os.environ),
+        **host.inherited(os.environ),
         **_identity(run, agent),
         **_wake(context, payload, issue),
-        **_place(choice, agent),
+        **whereabouts.variables(place, home=agent_home(agent)),
         **configured.values,
     }
     environment.setdefault("PAPERCLIP_API_KEY", tokens.mint_run_token(agent=agent, run_id=run.pk, now=now))
@@ -64,31 +64,30 @@ def assignment(run: Run, *, now: datetime) -> tuple[Assignment, tuple[str, ...]]
         company_id=str(run.company_id),
         config=config,
         context=context,
-        cwd=choice.cwd,
+        cwd=place.cwd,
         environment=environment,
         session_params=resumption.params,
+        wake=payload,
+        task=_task(issue),
+        materials=materials.gather(agent.adapter_type, config, place.cwd),
+        bundles=Path(settings.BUNDLES_ROOT) / str(run.company_id),
+        configured=frozenset(configured.values),
+        is_root=host.is_root(),
     )
-    return prepared, (*choice.warnings, *resumption.warnings)
+    return prepared, (*place.warnings, *resumption.warnings)
 
 
-def effective_config(agent: Agent, issue: Issue | None) -> dict[str, Any]:
-    """Return the agent's adapter configuration with the issue's overrides for its assignee on top (H-75)."""
-    overrides = issue.assignee_adapter_overrides if issue is not None else None
-    if not isinstance(overrides, dict) or issue is None or issue.assignee_agent_id != agent.pk:
-        return dict(agent.adapter_config)
-    laid_on = overrides.get("adapterConfig")
-    return {**agent.adapter_config, **(laid_on if isinstance(laid_on, dict) else {})}
+def _task(issue: Issue | None) -> Task | None:
+    if issue is None:
+        return None
+    return Task(issue.identifier or str(issue.pk), issue.title, issue.description, issue.work_mode)
 
 
-def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of the server's environment that agents may see (H-84)."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name not in _OWN_NAMES and not name.startswith(_OWN_PREFIXES)
-    }
-    kept.setdefault("PATH", _DEFAULT_PATH)
-    return kept
+def effective_config(agent: Agent, issue: Issue | None, profile: Applied | None = None) -> dict[str, Any]:
+    """Return the agent's adapter configuration, the profile's settings on it, the issue's on top of both (H-75)."""
+    laid_on = model_profiles.overrides(agent, issue).get("adapterConfig")
+    of_profile = profile.settings if profile is not None else {}
+    return {**agent.adapter_config, **of_profile, **(laid_on if isinstance(laid_on, dict) else {})}
 
 
 def agent_home(agent: Agent) -> Path:
@@ -106,26 +105,32 @@ def secret_names(assignment: Assignment, issue: Issue | None) -> list[str]:
     return ["PAPERCLIP_API_KEY", *configured_env.names(assignment.config, issue)]
 
 
-def _with_manifest(context: contexts.WakeContext, manifest: list[dict[str, Any]]) -> contexts.WakeContext:
-    """Return the context with which secrets the run was given, or without what an earlier run was (H-88)."""
-    return context.with_more(paperclipSecrets={"manifest": manifest} if manifest else None)
+def _found_out(manifest: list[dict[str, Any]], profile: Applied | None) -> dict[str, Any]:
+    """Return what the context says of secrets and model; None takes away what it said of an earlier run (H-88)."""
+    return {
+        "paperclipSecrets": {"manifest": manifest} if manifest else None,
+        model_profiles.CONTEXT_KEY: profile.told() if profile is not None else None,
+    }
 
 
-def _workspace(agent: Agent, issue: Issue | None, config: Mapping[str, Any]) -> selection.Choice:
-    home = agent_home(agent)
+def _place(run: Run, config: Mapping[str, Any], session: Mapping[str, Any] | None, *, now: datetime) -> Place:
+    """Return where the run works; the agent's home is made in any case (H-77)."""
+    home = agent_home(run.agent)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = (
-        list(ProjectWorkspace.objects.filter(project_id=issue.project_id).order_by("created_at"))
-        if issue is not None and issue.project_id
-        else []
-    )
-    cwd = config.get("cwd")
-    return selection.decide(
-        workspaces=known,
-        preferred_id=issue.project_workspace_id if issue is not None else None,
-        configured_cwd=cwd if isinstance(cwd, str) and cwd.strip() else None,
+    session_cwd = (session or {}).get("cwd")
+    request = placing.Request(
+        company_id=run.company_id,
+        agent=run.agent,
+        issue=run.issue,
+        config=config,
         agent_home=home,
+        run_id=run.pk,
+        session_cwd=session_cwd if isinstance(session_cwd, str) else None,
     )
+    try:
+        return placing.for_run(request, now=now)
+    except PlaceError as error:
+        raise ConfigError(error.message, code=WORKSPACE_FAILED) from error
 
 
 def _identity(run: Run, agent: Agent) -> dict[str, str]:
@@ -150,18 +155,5 @@ def _wake(
         "PAPERCLIP_LINKED_ISSUE_IDS": ",".join(linked) if isinstance(linked, list) and linked else None,
         "PAPERCLIP_WAKE_PAYLOAD_JSON": dumps(wake_payload.flattened(payload)).decode() if payload else None,
         "PAPERCLIP_ISSUE_WORK_MODE": issue.work_mode if issue is not None else None,
-    }
-    return {name: value for name, value in wanted.items() if value}
-
-
-def _place(choice: selection.Choice, agent: Agent) -> dict[str, str]:
-    workspace = choice.workspace
-    wanted = {
-        "AGENT_HOME": str(agent_home(agent)),
-        "PAPERCLIP_WORKSPACE_CWD": str(choice.cwd),
-        "PAPERCLIP_WORKSPACE_SOURCE": choice.source,
-        "PAPERCLIP_WORKSPACE_ID": str(workspace.pk) if workspace is not None else None,
-        "PAPERCLIP_WORKSPACE_REPO_URL": workspace.repo_url if workspace is not None else None,
-        "PAPERCLIP_WORKSPACE_REPO_REF": workspace.repo_ref if workspace is not None else None,
     }
     return {name: value for name, value in wanted.items() if value}

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
@@ -194,9 +195,17 @@ def _until(failures: int, not_before: datetime | None, now: datetime) -> datetim
 
 
 def _names(config: Mapping[str, Any]) -> list[str]:
-    """Provider, biller and model family, as far as the configuration names them."""
+    """Provider, biller, model family and host, as far as the configuration names them."""
     names = [_word(config.get("provider")), _word(config.get("biller")), _family(_word(config.get("model")))]
-    return [name for name in names if name]
+    return [name for name in (*names, _host(_word(config.get("url")))) if name]
+
+
+def _host(url: str) -> str:
+    """Return the host that an agent over HTTP is called at: each is an account of its own."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _family(model: str) -> str:

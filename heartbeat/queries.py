@@ -15,7 +15,8 @@ from django.db.models.functions import TruncDate
 from heartbeat import policy
 from heartbeat.choices import RUN_LIVE, EventLevel, RunStatus
 from heartbeat.models import Run, RunEvent, Runner, Tick
-from heartbeat.runner.rundir import LogPage, RunDir
+from heartbeat.runner.logs import LogPage
+from heartbeat.runner.rundir import RunDir
 from issues.models import Issue
 from paperclip.companies.choices import AGENT_NOT_INVOKABLE, AgentStatus
 from paperclip.companies.models import Activity, Agent

@@ -10,8 +10,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 from django.dispatch import receiver
+from django_q.tasks import async_task
 
-from heartbeat import lifecycle, tree_stops, wakeups
+from heartbeat import hire_hooks, lifecycle, tree_stops, wakeups
 from heartbeat.choices import (
     RUN_LIVE,
     WAKEUP_WAITING,
@@ -132,6 +133,15 @@ def call_requester(
         details=details,
         now=now,
     )
+
+
+@receiver(governance_signals.agent_hired)
+def tell_adapter(*, agent: Agent, approval: Approval, **_: Any) -> None:
+    """Let the scheduler tell an agent's adapter that it was hired, once that is kept (C-80)."""
+    if hire_hooks.of(agent) is not None:
+        transaction.on_commit(
+            lambda: async_task("heartbeat.tasks.tell_hired", str(agent.pk), str(approval.pk))
+        )
 
 
 @receiver(issue_signals.work_stopped)

@@ -159,6 +159,16 @@ def begin(run: Run, resumption: Resumption) -> bool:
     return bool(claimed.update(session_id_before=resumption.display_id, context_snapshot=context))
 
 
+def leave(run: Run) -> bool:
+    """Write on a claimed run that its program does not go on with the session it was given (A-22).
+
+    Returns False when the claim is no longer valid.
+    """
+    run.session_id_before = None
+    claimed = Run.objects.filter(pk=run.pk, claim_token=run.claim_token, status=RunStatus.RUNNING)
+    return bool(claimed.update(session_id_before=None))
+
+
 def resume_from_run(agent: Agent, context: WakeContext, payload: Mapping[str, Any] | None) -> WakeContext:
     """Return `context` pointed at the session of the run that `payload.resumeFromRunId` names (H-40)."""
     named = (payload or {}).get("resumeFromRunId")
@@ -211,6 +221,8 @@ def keep(
     key = task_key(context)
     reused = run.session_id_before is not None
     if clear or (not reused and display_id is None and params is None):
+        if key is not None and not clear and not _passed_one_by(context):
+            return {}
         return session_store.forget(agent, key, error if not clear else None, now=now)
     before = session_store.load(agent, key)
     memory = _next(before, run, params, display_id, usage, now=now)
@@ -332,6 +344,11 @@ def _last_summary(memory: Memory) -> str | None:
     row = Run.objects.filter(pk__in=[memory.last_run_id]).values_list("result_json__summary", flat=True)
     found = row.first()
     return found if isinstance(found, str) else None
+
+
+def _passed_one_by(context: WakeContext) -> bool:
+    """Whether a saved session may be there although the run began without one."""
+    return starts_fresh(context) or context.text(ROTATION_REASON) is not None
 
 
 def _continuation_summary(run: Run) -> str | None:

@@ -10,13 +10,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from heartbeat.models import LoopStop, Run
+from issues.choices import CLOSED
 from issues.trail import UNHEARD
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import ActorType
 from paperclip.companies.models import Activity, Agent
 from paperclip.governance import notices
 from paperclip.governance.choices import NoticeKind
+
+MOST = 20
 
 
 def standing(
@@ -82,9 +87,11 @@ def lift(*, agent: Agent, issue_id: UUID | None, actor: Actor, reason: str, now:
 
 
 def of_company(company_id: UUID) -> list[LoopStop]:
-    """Return the open stops of a company, oldest first, for whoever must decide about them."""
+    """Return the newest open stops of a company on work that is not over, for whoever must decide about them."""
     rows = LoopStop.objects.filter(company_id=company_id, closed_at__isnull=True)
-    return list(rows.select_related("agent", "issue").order_by("created_at"))
+    over = Q(issue__status__in=CLOSED) | Q(issue__hidden_at__isnull=False)
+    rows = rows.exclude(over).select_related("agent", "issue").defer("issue__description")
+    return list(rows.order_by("-created_at", "id")[:MOST])
 
 
 def is_automatic(requester: tuple[str | None, str | None], agent: Agent) -> bool:

@@ -63,6 +63,7 @@ _WAKE_REASONS: dict[str, str] = {
     "issue_continuation_needed": "The work was not finished",
     "issue_assignment_recovery": "The issue was not taken up",
     "process_lost_retry": "The program before it was lost",
+    "session_lost_retry": "The program did not know the session before it",
     "diagnostic_retry": "The run before it failed",
     "transient_failure_retry": "The run before it met trouble upstream",
     "max_turns_continuation_retry": "The run before it ran out of turns",
@@ -117,6 +118,7 @@ def followup(run: Run, now: datetime | None = None) -> str:
     name = {
         Mechanism.PROCESS_LOSS_RETRY: "Retried",
         Mechanism.DIAGNOSTIC_RETRY: f"Retry {run.followup_attempt or 1} of {MAX_DIAGNOSTIC_RETRIES}",
+        Mechanism.FRESH_SESSION: "Begun afresh",
         Mechanism.MAX_TURNS_CONTINUATION: "Continued",
         Mechanism.LIVENESS_CONTINUATION: "Continued",
         Mechanism.COMMENT_RETRY: "Asked for a comment",

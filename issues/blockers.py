@@ -231,13 +231,14 @@ def summaries(issue_ids: Iterable[UUID]) -> list[dict[str, Any]]:
 
 
 def summaries_by_blocked(issue_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return, by issue, the summaries of what blocks it, each list by title; two queries for any number."""
+    """Return, by issue, the summaries of what blocks it, each list by title; one query for any number."""
     links = Relation.objects.filter(related_issue_id__in=list(issue_ids), type="blocks")
+    names = [f"issue__{name}" for name in _SUMMARY]
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    pairs = list(links.order_by("issue__title", "issue_id").values_list("related_issue_id", "issue_id"))
-    listed = {row["id"]: row for row in summaries({blocker for _, blocker in pairs})}
-    for blocked, blocker in pairs:
-        found[str(blocked)].append(listed[blocker])
+    for blocked, *values in links.order_by("issue__title", "issue_id").values_list(
+        "related_issue_id", *names
+    ):
+        found[str(blocked)].append(summary(dict(zip(_SUMMARY, values, strict=True))))
     return found
 
 

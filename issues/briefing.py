@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from issues import queries, snapshots, wire
+from issues import queries, snapshots, wire, workspace_links
 from issues.choices import IssueStatus
 
 _COLUMNS = {
@@ -34,6 +34,7 @@ _COLUMNS = {
 _STATEMENT = snapshots.statement(
     ", ".join(_COLUMNS.values()),
     "issue.company_id",
+    "issue.execution_workspace_id::text",
     snapshots.BLOCKED_BY,
     snapshots.BLOCKS,
     snapshots.SCHEDULED_RETRY,
@@ -61,6 +62,7 @@ def read(
     (
         *values,
         company_id,
+        place_id,
         blocked_by,
         blocks,
         retry,
@@ -89,7 +91,7 @@ def read(
         "wakeComment": wire.fragment(wake_comment),
         "attachments": wire.fragment(attachments or "[]"),
         "continuationSummary": wire.fragment(summary),
-        "currentExecutionWorkspace": None,
+        "currentExecutionWorkspace": workspace_links.current(place_id),
     }
 
 

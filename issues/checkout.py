@@ -17,7 +17,19 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q
 
-from issues import assignment, authority, blockers, changes, holds, locks, origins, statuses, trail, wakes
+from issues import (
+    assignment,
+    authority,
+    blockers,
+    changes,
+    holds,
+    locks,
+    origins,
+    statuses,
+    trail,
+    wakes,
+    workspace_links,
+)
 from issues.choices import CLOSED, RUN_OVER, IssueStatus
 from issues.models import Issue
 from paperclip.companies import actors, auth
@@ -59,6 +71,7 @@ def acquire(
         _require_project_active(issue)
         if actor.is_agent and actor.agent_id != agent_id:
             raise Forbidden("Agent can only checkout as itself")
+        workspace_links.require_open(issue)
         if actor.is_agent and run_id is None:
             raise Unauthorized("Agent run id required")
         agent = assignment.require_assignable_agent(issue.company_id, agent_id)
@@ -177,15 +190,19 @@ def require_ownership(*, issue: Issue, actor: Actor, now: datetime, commenting: 
 
 # --- For whoever runs agents -----------------------------------------------------------------------------
 
+# Steps of the caller's transaction, which a fault of theirs undoes as a whole: savepoints would cost every run.
 
-def stamp_execution(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime) -> bool:
+
+def stamp_execution(
+    *, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime, locked: Issue | None = None
+) -> bool:
     """Give the execution lock to a run that starts (H-22); whether it now holds it.
 
     Needs the agent to be the assignee and the lock to be free, its own already, or held by a run that is
-    over.
+    over. `locked` is the issue as it stands, where the caller holds it locked.
     """
-    with transaction.atomic():
-        issue = Issue.objects.select_for_update(no_key=True).filter(pk=issue_id, assignee_agent=agent).first()
+    with transaction.atomic(savepoint=False):
+        issue = _of_agent(issue_id, agent, locked)
         if issue is None or not _lock_is_free_for(issue, run_id):
             return False
         origins.make_way(issue)
@@ -220,14 +237,17 @@ WHERE issues.id = given.issue_id AND issues.assignee_agent_id = given.agent_id
 """
 
 
-def take_for_run(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime) -> bool:
+def take_for_run(
+    *, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime, locked: Issue | None = None
+) -> bool:
     """Check the issue out for a run that is about to start its program (H-74); whether the run owns it now.
 
     Needs the agent to be the assignee and every blocker done. Open work becomes `in_progress`; work in
-    progress is adopted when nobody, or a run that is over, holds it.
+    progress is adopted when nobody, or a run that is over, holds it. `locked` is the issue as it stands, where the
+    caller holds it locked.
     """
-    with transaction.atomic():
-        issue = Issue.objects.select_for_update(no_key=True).filter(pk=issue_id, assignee_agent=agent).first()
+    with transaction.atomic(savepoint=False):
+        issue = _of_agent(issue_id, agent, locked)
         if issue is None:
             return False
         if issue.status == IssueStatus.IN_PROGRESS and issue.checkout_run_id == run_id:
@@ -246,7 +266,7 @@ def take_for_run(*, issue_id: UUID, run_id: UUID, agent: Agent, now: datetime) -
 
 def clear_lock(*, run_id: UUID) -> list[UUID]:
     """Drop the execution lock wherever `run_id` holds it and return those issues; ownership stays (H-59)."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         held = Issue.objects.select_for_update(no_key=True).filter(execution_run_id=run_id).order_by("pk")
         issue_ids = list(held.values_list("pk", flat=True))
         if issue_ids:
@@ -256,7 +276,7 @@ def clear_lock(*, run_id: UUID) -> list[UUID]:
 
 def move_lock(*, from_run_id: UUID, to_run_id: UUID, now: datetime) -> int:
     """Hand the execution lock of one run to the run that follows it; how many issues it held."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         held = (
             Issue.objects.select_for_update(no_key=True).filter(execution_run_id=from_run_id).order_by("pk")
         )
@@ -266,6 +286,13 @@ def move_lock(*, from_run_id: UUID, to_run_id: UUID, now: datetime) -> int:
 
 
 # --- The moves, on a locked row --------------------------------------------------------------------------
+
+
+def _of_agent(issue_id: UUID, agent: Agent, locked: Issue | None) -> Issue | None:
+    """Return the issue, locked, None when it is not assigned to the agent."""
+    if locked is not None:
+        return locked if locked.assignee_agent_id == agent.pk else None
+    return Issue.objects.select_for_update(no_key=True).filter(pk=issue_id, assignee_agent=agent).first()
 
 
 def _take(

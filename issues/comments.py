@@ -8,7 +8,18 @@ from uuid import UUID
 
 from django.db import transaction
 
-from issues import checkout, confirmations, interrupts, locks, mentions, references, reopening, trail, wakes
+from issues import (
+    checkout,
+    confirmations,
+    interrupts,
+    locks,
+    mentions,
+    references,
+    reopening,
+    trail,
+    wakes,
+    workspace_links,
+)
 from issues.choices import CLOSED, AuthorType, ReferenceKind
 from issues.models import Comment, Issue
 from paperclip.companies import instance
@@ -42,6 +53,7 @@ def add(
     with transaction.atomic():
         issue = locks.issue(issue_id)
         checkout.require_ownership(issue=issue, actor=actor, now=now, commenting=True)
+        workspace_links.require_open(issue)
         waiting = reopening.waits_for(issue)
         reopening.require_allowed(issue=issue, actor=actor, reopen=reopen, resume=resume, waiting=waiting)
         was_closed = issue.status in CLOSED

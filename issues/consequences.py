@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from issues import assignment, blockers, comments, fields, references, trail, tree, wakes
+from issues import assignment, blockers, comments, fields, references, trail, tree, wakes, workspace_links
 from issues.choices import CLOSED, IssueStatus
 from issues.fields import Fields
 from issues.models import Comment, Issue
@@ -70,6 +70,7 @@ def record(done: Updated, wanted: Fields, trace: wakes.Trace, *, actor: Actor, n
         details["_previous"] = {
             naming.camel(name): value for name, value in done.before.items() if name in told
         }
+        details |= workspace_links.change(issue, done.before)
         details |= references.note_issue(issue, done.before, now=now)
         trail.record(issue, "issue.updated", actor=actor, now=now, details=details)
     records.edited(issue, done.flow, actor=actor, now=now)

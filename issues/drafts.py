@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Max
 
-from issues import assignment, blockers, fields, labels, locks, placement, statuses, tree
+from issues import assignment, blockers, fields, labels, locks, placement, statuses, tree, workspace_links
 from issues.choices import MAX_REQUEST_DEPTH, IssueStatus
 from issues.fields import Fields
 from issues.models import Issue
@@ -40,13 +40,14 @@ def insert(
     )
     if assigned:
         assignment.require_may_assign(actor, company_id)
+    source = _source(company_id, wanted, parent)
     number, identifier = next_number(company_id)
     if wanted.get("blocked_by_issue_ids"):
         locks.relations(company_id)
     issue = Issue(
         company_id=company_id,
         project_id=project_id,
-        project_workspace_id=_workspace(company_id, wanted, project_id, parent),
+        project_workspace_id=_workspace(company_id, wanted, project_id, source),
         goal_id=_goal(company_id, wanted, project_id),
         parent_id=parent_id,
         assignee_agent_id=agent_id,
@@ -61,6 +62,7 @@ def insert(
         last_activity_at=now,
         **fields.plain(wanted),
         **statuses.stamps(start.status, now=now),
+        **workspace_links.of_new(company_id, wanted, project_id=project_id, source=source),
         **watched,
     )
     blocker_ids = blockers.wanted_set(issue, wanted.get("blocked_by_issue_ids") or ())
@@ -95,6 +97,11 @@ def with_criteria(description: str | None, criteria: Sequence[str]) -> str | Non
 
 def next_number(company_id: UUID) -> tuple[int, str]:
     """Draw the company's next issue number; draws wait for each other on the company row (I-48)."""
+    return next_numbers(company_id, 1)[0]
+
+
+def next_numbers(company_id: UUID, count: int) -> list[tuple[int, str]]:
+    """Draw as many numbers as are wanted, in one go."""
     company = (
         Company.objects.select_for_update(no_key=True)
         .only("issue_counter", "issue_prefix")
@@ -103,9 +110,9 @@ def next_number(company_id: UUID) -> tuple[int, str]:
     highest = (
         Issue.objects.filter(company_id=company_id).aggregate(highest=Max("issue_number"))["highest"] or 0
     )
-    number = max(company.issue_counter, highest) + 1
-    Company.objects.filter(pk=company_id).update(issue_counter=number)
-    return number, f"{company.issue_prefix}-{number}"
+    first = max(company.issue_counter, highest) + 1
+    Company.objects.filter(pk=company_id).update(issue_counter=first + count - 1)
+    return [(number, f"{company.issue_prefix}-{number}") for number in range(first, first + count)]
 
 
 def start_details(issue: Issue, start: statuses.Default, wanted: Fields) -> dict[str, Any]:
@@ -125,16 +132,20 @@ def start_details(issue: Issue, start: statuses.Default, wanted: Fields) -> dict
     return details
 
 
+def _source(company_id: UUID, wanted: Fields, parent: Issue | None) -> Issue | None:
+    """Return the issue whose workspace a new one inherits (I-56)."""
+    source_id = wanted.get("inherit_execution_workspace_from_issue_id")
+    return tree.require_parent(company_id, source_id) if source_id is not None else parent
+
+
 def _workspace(
-    company_id: UUID, wanted: Fields, project_id: UUID | None, parent: Issue | None
+    company_id: UUID, wanted: Fields, project_id: UUID | None, source: Issue | None
 ) -> UUID | None:
     """I-56, I-58: what was asked for, else what the source has, else the project's own."""
     asked = wanted.get("project_workspace_id")
     if asked is not None:
         placement.require_workspace(company_id, asked, project_id=project_id)
         return asked
-    source_id = wanted.get("inherit_execution_workspace_from_issue_id")
-    source = tree.require_parent(company_id, source_id) if source_id is not None else parent
     if (
         source is not None
         and source.project_workspace_id is not None

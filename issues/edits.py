@@ -19,6 +19,7 @@ from issues import (
     reopening,
     statuses,
     tree,
+    workspace_links,
 )
 from issues.choices import CLOSED, MAX_REQUEST_DEPTH, InteractionStatus, IssueStatus
 from issues.fields import Fields
@@ -75,6 +76,8 @@ def plan(issue: Issue, wanted: Fields, word: Word, *, actor: Actor, now: datetim
 
     Raises BadRequest, Forbidden, NotFound, Conflict or Unprocessable, naming what stands against it.
     """
+    if word.body is not None or actor.is_agent:
+        workspace_links.require_open(issue)
     assignees = assignment.after_edit(issue, wanted)
     waiting = _weigh(issue, word, actor)
     reopened_from = _reopened_from(issue, wanted, word, waiting, actor, has_agent=assignees[0] is not None)
@@ -167,6 +170,7 @@ def _place(issue: Issue, wanted: Fields) -> dict[str, Any]:
     columns: dict[str, Any] = {"project_id": project_id, "goal_id": _goal(issue, wanted, project_id)}
     if "project_workspace_id" in wanted or project_id != issue.project_id:
         columns["project_workspace_id"] = _workspace(issue, wanted, project_id)
+    columns |= workspace_links.of_edit(issue, wanted, project_id=project_id)
     if "parent_id" in wanted:
         if wanted["parent_id"] is not None:
             tree.require_parent(company_id, wanted["parent_id"], child_id=issue.pk)

@@ -49,16 +49,10 @@ _PLAIN = (
     "title", "description", "priority", "work_mode", "billing_code", "assignee_adapter_overrides",
     "hidden_at", "origin_kind", "origin_id", "origin_run_id", "origin_fingerprint",
 )  # fmt: skip
-# I-57: not stored while isolated workspaces are off, so the log does not claim them either.
-_NOT_STORED = frozenset(
-    {
-        "execution_workspace_id",
-        "execution_workspace_preference",
-        "execution_workspace_settings",
-        "inherit_execution_workspace_from_issue_id",
-    }
-)
-_HOST_COMMANDS = ("provisionCommand", "teardownCommand")
+# Says where other columns come from, and is none itself.
+_NOT_STORED = frozenset({"inherit_execution_workspace_from_issue_id"})
+# What an agent could have the host do (I-42, WW-13): commands, and folders made anywhere.
+_HOST_COMMANDS = ("provisionCommand", "teardownCommand", "worktreeParentDir")
 
 
 def plain(fields: Fields) -> dict[str, Any]:
@@ -80,6 +74,7 @@ def require_allowed(fields: Fields, actor: Actor) -> None:
     overrides = fields.get("assignee_adapter_overrides") or {}
     config = overrides.get("adapterConfig")
     found = [
+        *(["executionWorkspaceSettings.workspaceRuntime"] if settings.get("workspace_runtime") else []),
         *_commands(settings.get("workspace_strategy"), "executionWorkspaceSettings.workspaceStrategy"),
         *_commands(
             _inner(config, "workspaceStrategy"), "assigneeAdapterOverrides.adapterConfig.workspaceStrategy"

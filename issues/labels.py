@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from issues import authority
 from issues.models import Issue, IssueLabel, Label
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
-from paperclip.core.errors import Conflict, Unprocessable
+from paperclip.core.errors import Conflict, Forbidden, Unprocessable
 
 
 def create(*, company_id: UUID, name: str, color: str, actor: Actor, now: datetime) -> Label:
@@ -30,8 +31,14 @@ def create(*, company_id: UUID, name: str, color: str, actor: Actor, now: dateti
 
 
 def delete(*, label: Label, actor: Actor, now: datetime) -> None:
-    """Delete a label; issues lose it."""
+    """Delete a label; issues lose it.
+
+    Raises Forbidden for an agent that may not write to others' issues, while issues carry the label (IW-15).
+    """
     with transaction.atomic():
+        is_used = actor.is_agent and IssueLabel.objects.filter(label=label).exists()
+        if is_used and not authority.may_override(actor, company_id=label.company_id, assignee_agent_id=None):
+            raise Forbidden("The label is in use; ask the board, or an agent that leads, to delete it")
         _record(label, "label.deleted", actor, now)
         Label.objects.filter(pk=label.pk).delete()
 

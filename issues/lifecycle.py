@@ -30,6 +30,7 @@ from issues import (
     trail,
     tree,
     wakes,
+    workspace_links,
 )
 from issues import fields as settable
 from issues.choices import CLOSED, IssueStatus
@@ -72,7 +73,8 @@ def create_child(
     (I-55).
 
     `acceptance_criteria` are appended to the description; `block_parent_until_done` makes the parent wait for
-    it. Raises NotFound, Unprocessable when the parent has 25 children, or what `create` raises.
+    it, which of agents only those may ask for whose work it holds up (IW-15). Raises NotFound, Forbidden,
+    Unprocessable when the parent has 25 children, or what `create` raises.
     """
     with transaction.atomic():
         parent = _lock_parent(parent_id)
@@ -83,6 +85,7 @@ def create_child(
         details["inheritedExecutionWorkspaceFromIssueId"] = parent.pk
         details |= references.note_new(issue, now=now)
         if block_parent_until_done:
+            _require_may_block(parent, actor)
             change = blockers.add(issue=parent, blocker_id=issue.pk, actor=actor, now=now)
             consequences.record_blockers(parent, change, actor=actor, now=now)
             trail.touch(parent, now=now)
@@ -121,6 +124,7 @@ def update(
         if interrupt:
             interrupted = interrupts.by_comment(issue, actor=actor, now=now)
         before = _write(issue, edit.columns, actor, now)
+        workspace_links.follow(issue, before, actor=actor, now=now)
         if edit.flow.decision is not None:
             edit.flow.decision.save(force_insert=True)
         blocked = said = None
@@ -189,9 +193,23 @@ def _write(issue: Issue, columns: Mapping[str, Any], actor: Actor, now: datetime
 
 
 def _require_may_delete(issue: Issue, actor: Actor) -> None:
-    if not actor.is_agent or actor.agent_id in (issue.created_by_agent_id, issue.assignee_agent_id):
-        return
-    if not authority.may_override(
-        actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id
-    ):
+    if not _has_say(issue, actor):
         raise Forbidden("Only the issue's creator, its assignee or their managers may delete it")
+
+
+def _require_may_block(issue: Issue, actor: Actor) -> None:
+    """What is in nobody's hands holds nobody up."""
+    is_free = issue.assignee_agent_id is None and issue.assignee_user_id is None
+    if not is_free and not _has_say(issue, actor):
+        raise Forbidden(
+            "Only the issue's creator, its assignee or their managers may make it wait for a child"
+        )
+
+
+def _has_say(issue: Issue, actor: Actor) -> bool:
+    """Whether an issue is the actor's to decide about: of agents its maker's, its assignee's, and of those above."""
+    if not actor.is_agent or actor.agent_id in (issue.created_by_agent_id, issue.assignee_agent_id):
+        return True
+    return authority.may_override(
+        actor, company_id=issue.company_id, assignee_agent_id=issue.assignee_agent_id
+    )

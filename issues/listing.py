@@ -24,6 +24,13 @@ MAX_LIMIT = 1000
 _DESCRIPTION_SHOWN = 1200
 _INBOX_STATUSES = (IssueStatus.TODO, IssueStatus.IN_PROGRESS, IssueStatus.BLOCKED)
 _LIVE = ("queued", "running")
+# Where the work stands in its policy: the state itself would be too much for a list (IW-40).
+_STAGE_PARTS = ("status", "currentStageId", "currentStageType", "currentParticipant", "returnAssignee")
+_STAGE = (
+    "CASE WHEN page.execution_state ->> 'status' IN ('pending', 'changes_requested') THEN "
+    + wire.json_object({part: f"page.execution_state -> '{part}'" for part in _STAGE_PARTS})
+    + " END"
+)
 _SHEET = wire.sheet(
     Issue,
     # Cutting a text counts its characters, which costs more than all else here; most are short enough as they are.
@@ -38,6 +45,7 @@ _SHEET = wire.sheet(
         "execution_workspace_preference", "cancelled_at",
     ),
     never=("execution_policy", "execution_state", "execution_workspace_settings", "hidden_at"),
+    made={"executionStage": _STAGE},
     # What most rows have nothing to say about.
     also={
         "labels": (),
@@ -76,6 +84,7 @@ class Filters:
     q: str = ""
     is_unassigned: bool = False
     approval_id: UUID | None = None
+    hidden: bool = False
 
 
 def company(company_id: UUID, filters: Filters, *, limit: int, offset: int = 0) -> list[dict[str, Any]]:
@@ -84,6 +93,12 @@ def company(company_id: UUID, filters: Filters, *, limit: int, offset: int = 0) 
     reader = filters.unread_for_user_id or filters.touched_by_user_id or filters.inbox_archived_by_user_id
     page = wire.page(_ordered(rows, filters.q)[offset : offset + limit], _SHEET)
     return _complete(company_id, page, reader=reader, include_blocked_by=filters.include_blocked_by)
+
+
+def count(company_id: UUID, filters: Filters) -> int:
+    """Return how many issues a list with these filters has, on all its pages (IW-39)."""
+    rows, term = _filtered(company_id, filters), filters.q.strip()
+    return (search.matching(rows, term) if term else rows).count()
 
 
 def inbox_lite(company_id: UUID, agent_id: UUID) -> list[dict[str, Any]]:
@@ -131,12 +146,12 @@ _INBOX_NAMES = (
 # --- Filters and order -----------------------------------------------------------------------------------
 
 
-def _visible(company_id: UUID) -> QuerySet[Issue]:
-    return Issue.objects.filter(company_id=company_id, hidden_at__isnull=True)
+def _visible(company_id: UUID, *, hidden: bool = False) -> QuerySet[Issue]:
+    return Issue.objects.filter(company_id=company_id, hidden_at__isnull=not hidden)
 
 
 def _filtered(company_id: UUID, filters: Filters) -> QuerySet[Issue]:
-    rows = _visible(company_id)
+    rows = _visible(company_id, hidden=filters.hidden)
     if filters.status:
         rows = rows.filter(status__in=filters.status)
     for column in (

@@ -10,9 +10,9 @@ from uuid import UUID
 import orjson
 from django.db.models import QuerySet
 
-from issues import attention, blockers, handoffs, references, snapshots, wire
+from issues import attention, blockers, handoffs, pieces, references, snapshots, wire, workspace_links
 from issues.choices import PLAN_DOCUMENT, SYSTEM_DOCUMENT, IssueStatus
-from issues.models import Comment, Document, DocumentRevision, Issue
+from issues.models import Comment, Document, DocumentRevision, Interaction, Issue
 from paperclip.companies.models import Activity, Project
 from paperclip.core import naming
 
@@ -89,7 +89,8 @@ def detail(reference: str, company_ids: Iterable[UUID]) -> dict[str, Any] | None
         "legacyPlanDocument": None if plan else legacy_plan(row["description"]),
         "project": wire.fragment(project), "goal": wire.fragment(goal),
         "mentionedProjects": mentioned_projects(row["companyId"], row["title"], row["description"] or ""),
-        "currentExecutionWorkspace": None, "workProducts": wire.fragment(products or "[]"),
+        "currentExecutionWorkspace": workspace_links.current(row["executionWorkspaceId"]),
+        "workProducts": wire.fragment(products or "[]"),
     }  # fmt: skip
 
 
@@ -135,10 +136,18 @@ def mentioned_projects(company_id: str, *texts: str) -> list[dict[str, Any]]:
     return [found[project_id] for project_id in dict.fromkeys(ids) if project_id in found]
 
 
-def activity(issue_id: UUID, *, limit: int = MAX_ACTIVITY) -> QuerySet[Activity]:
-    """Return what happened to an issue, newest first (I-209)."""
+def activity(issue_id: UUID, *, after: UUID | None = None, limit: int = MAX_ACTIVITY) -> QuerySet[Activity]:
+    """Return what happened to an issue, newest first (I-209); what came before the entry `after`."""
     rows = Activity.objects.filter(entity_type="issue", entity_id=str(issue_id))
-    return rows.order_by("-created_at", "-id")[:limit]
+    return pieces.behind(rows, after, "-created_at", "-id")[:limit]
+
+
+def interactions(
+    issue_id: UUID, *, after: UUID | None = None, limit: int | None = None
+) -> QuerySet[Interaction]:
+    """Return what was put to people on an issue, oldest first (I-173); what was put behind `after`."""
+    rows = Interaction.objects.filter(issue_id=issue_id)
+    return pieces.behind(rows, after, "created_at", "id")[:limit]
 
 
 # --- The thread ------------------------------------------------------------------------------------------
@@ -216,8 +225,10 @@ def document(issue_id: UUID, key: str) -> dict[str, Any] | None:
     return _document_object(row) if row is not None else None
 
 
-def revisions(issue_id: UUID, key: str) -> list[dict[str, Any]]:
-    """Return the versions of a document, newest first; nothing of an unknown one (I-134)."""
+def revisions(
+    issue_id: UUID, key: str, *, after: UUID | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the versions of a document, newest first, or those before `after`; nothing of an unknown one (I-134)."""
     rows = DocumentRevision.objects.filter(
         document__issue_link__issue_id=issue_id, document__issue_link__key=key
     )
@@ -227,7 +238,7 @@ def revisions(issue_id: UUID, key: str) -> list[dict[str, Any]]:
     )  # fmt: skip
     return [
         {naming.camel(name): value for name, value in row.items()} | {"issueId": issue_id, "key": key}
-        for row in rows.order_by("-revision_number").values(*names)
+        for row in pieces.behind(rows, after, "-revision_number").values(*names)[:limit]
     ]
 
 

@@ -9,7 +9,7 @@ same company count; the product's own documents are not looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -32,6 +32,7 @@ _LONGEST_MATCH = 200
 # Of an issue so many others are shown, with so many places each.
 _MOST_ITEMS = 100
 _MOST_SOURCES = 20
+_AT_ONCE = 1000
 
 _NAME = r"[A-Za-z][A-Za-z0-9]{0,63}-\d{1,10}"
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -146,6 +147,36 @@ def note_new(issue: Issue, *, now: datetime) -> dict[str, Any]:
     return note(issue, texts, now=now) if any(named(text) for text in texts.values()) else {}
 
 
+def note_all_new(issues: Sequence[Issue], *, now: datetime) -> dict[UUID, dict[str, Any]]:
+    """Look at the texts of issues of one company that were just made together; see `note`, by the issue's id."""
+    names = {
+        issue.pk: {place: named(getattr(issue, name) or "") for name, place in _OWN_TEXTS.items()}
+        for issue in issues
+    }
+    said = {name for places in names.values() for found in places.values() for name in found}
+    peers = _resolve(issues[0].company_id, said) if said else {}
+    wanted: dict[UUID, dict[Place, dict[Peer, str]]] = {}
+    for issue in issues:
+        meant = {place: _meant(found, peers) for place, found in names[issue.pk].items()}
+        wanted[issue.pk] = {
+            place: {peer: words for peer, words in found.items() if peer.id != issue.pk}
+            for place, found in meant.items()
+        }
+    ReferenceMention.objects.bulk_create(
+        (
+            _mention(issue, place, peer, words, now)
+            for issue in issues
+            for place, found in wanted[issue.pk].items()
+            for peer, words in found.items()
+        ),
+        batch_size=_AT_ONCE,
+    )
+    return {
+        issue_id: _told({}, {peer.id: peer for found in places.values() for peer in found})
+        for issue_id, places in wanted.items()
+    }
+
+
 def note_issue(issue: Issue, columns: Collection[str], *, now: datetime) -> dict[str, Any]:
     """Look at those of the issue's own texts that are among the changed `columns`; see `note`."""
     texts = {place: getattr(issue, name) or "" for name, place in _OWN_TEXTS.items() if name in columns}
@@ -176,13 +207,18 @@ def note(issue: Issue, texts: Mapping[Place, str], *, now: datetime) -> dict[str
     `currentReferencedIssues` of the whole issue, each only when there is something in it.
     """
     names = {place: named(text) for place, text in texts.items()}
-    peers = _resolve(issue, {name for found in names.values() for name in found})
+    said = {name for found in names.values() for name in found}
+    peers = _resolve(issue.company_id, said, but=issue.pk)
     wanted = {place: _meant(found, peers) for place, found in names.items()}
     here, elsewhere = _stored(issue, texts)
     if here or peers:
         _replace(issue, wanted, now)
     before = here | elsewhere
     after = {peer.id: peer for found in wanted.values() for peer in found} | elsewhere
+    return _told(before, after)
+
+
+def _told(before: Mapping[UUID, Peer], after: Mapping[UUID, Peer]) -> dict[str, Any]:
     return {
         name: [{"id": peer.id, "identifier": peer.identifier, "title": peer.title} for peer in listed]
         for name, listed in (
@@ -194,14 +230,16 @@ def note(issue: Issue, texts: Mapping[Place, str], *, now: datetime) -> dict[str
     }
 
 
-def _resolve(issue: Issue, names: Collection[str]) -> dict[str, Peer]:
-    """Return the other issues of the company that `names` mean, under the names that were used."""
+def _resolve(company_id: UUID, names: Collection[str], *, but: UUID | None = None) -> dict[str, Peer]:
+    """Return the issues of the company that `names` mean, under the names that were used; `but` is left out."""
     if not names:
         return {}
-    ids = [found for name in names if (found := naming.as_field_uuid(name))]
-    meant = Q(identifier__in=names) | Q(pk__in=ids)
-    rows = Issue.objects.filter(meant, company_id=issue.company_id).exclude(pk=issue.pk)
-    peers = [Peer(*row) for row in rows.values_list("pk", "identifier", "title")]
+    peers: list[Peer] = []
+    listed = list(names)
+    for some in (listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE)):
+        ids = [found for name in some if (found := naming.as_field_uuid(name))]
+        rows = Issue.objects.filter(Q(identifier__in=some) | Q(pk__in=ids), company_id=company_id)
+        peers += [Peer(*row) for row in rows.values_list("pk", "identifier", "title") if row[0] != but]
     return {name: peer for peer in peers for name in (peer.identifier, str(peer.id)) if name in names}
 
 

@@ -7,6 +7,7 @@ own app and nothing else.
 | `work_stopped` | `issue`, `actor`, `source`, `reason`, `now` | heartbeat: cancels the run, returns its id |
 | `tree_stopped` | `hold`, `issue_ids`, `actor`, `now` | heartbeat: cancels runs and waiting wakes of the issues |
 | `tree_resumed` | `hold` (an ended pause), `issue_ids`, `actor`, `now` | heartbeat: calls whom the pause had stopped |
+| `workspace_settings_changed` | `issue` that stays in its own, `actor`, `now` | workspaces: it follows |
 | `status_changed` | `issue` as it is now, `before`, `actor`, `now` | issues: monitors, hand-offs; routines: follow |
 """
 
@@ -19,3 +20,4 @@ work_stopped = Signal()
 tree_stopped = Signal()
 tree_resumed = Signal()
 status_changed = Signal()
+workspace_settings_changed = Signal()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,21 @@ def record(
         now=now,
         run_id=run_id,
     )
+
+
+def record_all(
+    about: Sequence[tuple[Issue, Mapping[str, Any]]], action: str, *, actor: Actor, now: datetime
+) -> None:
+    """Write one row about each issue, with its details; see `record`. All are of one company."""
+    if about:
+        activity.record_all(
+            company_id=about[0][0].company_id,
+            actor=actor,
+            action=action,
+            entity_type="issue",
+            details={issue.pk: {key: _cut(value) for key, value in told.items()} for issue, told in about},
+            now=now,
+        )
 
 
 def touch(issue: Issue, *, now: datetime, changed: bool = False) -> None:

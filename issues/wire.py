@@ -94,25 +94,28 @@ def sheet(
     instead: Mapping[str, str],
     seldom: Collection[str],
     never: Collection[str],
+    made: Mapping[str, str],
     also: Mapping[str, Any],
 ) -> Sheet:
     """Return how to read rows of `model` with all its columns and what is in `also`.
 
     `instead` gives the SQL of fields that are not shown as they are; those in `never` are null. Those in `seldom` are
     set in few rows: they travel as one JSON object, and only if one of them is set, because a null takes as long to
-    come as a value. JSON fields must be among the last two.
+    come as a value. JSON fields must be among the last two. `made` are further names with the SQL of their JSON, null
+    in most rows too.
     """
     single = _fields(model, (*seldom, *never))
     rare = [field for field in _fields(model, tuple(never)) if field.name in seldom]
     columns = [instead.get(field.name) or _sql(field, f"page.{field.column}") for field in single]
     pairs = {naming.camel(field.attname): _json_sql(field, f"page.{field.column}") for field in rare}
-    is_any = f"num_nonnulls({', '.join(f'page.{field.column}' for field in rare)}) > 0"
+    pairs |= made
+    is_any = f"num_nonnulls({', '.join([*(f'page.{field.column}' for field in rare), *made.values()])}) > 0"
     columns.append(f"CASE WHEN {is_any} THEN {json_object(pairs)}::text END")
     return Sheet(
         columns=", ".join(columns),
         names=tuple(naming.camel(field.attname) for field in single),
         documents=tuple(naming.camel(field.attname) for field in rare if isinstance(field, models.JSONField)),
-        blank=dict.fromkeys(names(model)) | dict(also),
+        blank=dict.fromkeys((*names(model), *made)) | dict(also),
     )
 
 

@@ -46,6 +46,9 @@ PAPERCLIP_HOME = (
 RUNS_ROOT = PAPERCLIP_HOME / "runs"
 AGENT_HOMES_ROOT = PAPERCLIP_HOME / "workspaces"
 PROJECTS_ROOT = PAPERCLIP_HOME / "projects"
+OPERATIONS_ROOT = PAPERCLIP_HOME / "operations"
+SERVICES_ROOT = PAPERCLIP_HOME / "services"
+BUNDLES_ROOT = PAPERCLIP_HOME / "bundles"
 INSTRUCTIONS_ROOT = PAPERCLIP_HOME / "instructions"
 SKILLS_ROOT = BASE_DIR / "skills"
 FILES_ROOT = (
@@ -93,6 +96,10 @@ SECRETS_KEY_FILE = (
 )
 SECRETS_STRICT_MODE = env.bool("PAPERCLIP_SECRETS_STRICT_MODE", default=False)
 SECRETS_PROVIDER = env.str("PAPERCLIP_SECRETS_PROVIDER", default="local_encrypted")
+# What run tokens are signed with; without it, a key of their own that is derived from SECRET_KEY.
+AGENT_JWT_SECRET = env.str("PAPERCLIP_AGENT_JWT_SECRET", default="") or env.str(
+    "BETTER_AUTH_SECRET", default=""
+)
 AGENT_JWT_TTL_SECONDS = _whole("PAPERCLIP_AGENT_JWT_TTL_SECONDS", 172_800)
 AGENT_JWT_ISSUER = env.str("PAPERCLIP_AGENT_JWT_ISSUER", default="paperclip")
 AGENT_JWT_AUDIENCE = env.str("PAPERCLIP_AGENT_JWT_AUDIENCE", default="paperclip-api")

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 
 from heartbeat import gates
 from heartbeat.choices import InvocationSource
@@ -221,18 +221,18 @@ def _bring_to_notice(issue: Issue, user_id: UUID, *, actor: Actor, now: datetime
 
 def _execute(routine: Routine, run: RoutineRun, work: Work, actor: Actor, now: datetime) -> Outcome:
     """Make the issue and wake its agent; what stands against it is the reason of a failure (R-85 to R-90)."""
-    against = _stands_against(work)
+    against = _stands_against(routine, work)
     if against is not None:
         return Outcome(RunStatus.FAILED, against)
     try:
-        with transaction.atomic():
-            issue = issue_lifecycle.create(
-                company_id=routine.company_id,
-                fields=_fields(routine, run, work, now),
-                actor=_maker(work.order, actor),
-                now=now,
-                wake_source=WAKE_SOURCE,
-            )
+        # Atomic by itself: what it raises leaves nothing of the issue, and the transaction goes on.
+        issue = issue_lifecycle.create(
+            company_id=routine.company_id,
+            fields=_fields(routine, run, work, now),
+            actor=_maker(work.order, actor),
+            now=now,
+            wake_source=WAKE_SOURCE,
+        )
     except Refusal as error:
         return Outcome(RunStatus.FAILED, error.message)
     except (OperationalError, InterfaceError):
@@ -244,9 +244,11 @@ def _execute(routine: Routine, run: RoutineRun, work: Work, actor: Actor, now: d
     return Outcome(RunStatus.ISSUE_CREATED, f"Created {issue.identifier}", issue)
 
 
-def _stands_against(work: Work) -> str | None:
+def _stands_against(routine: Routine, work: Work) -> str | None:
     """Return why no run could follow, by the gates every wake must pass, before a thing is made (RW-18)."""
-    agent = Agent.objects.select_related("company").get(pk=work.agent_id)
+    agent = routine.assignee_agent if Routine.assignee_agent.is_cached(routine) else None
+    if agent is None or agent.pk != work.agent_id:
+        agent = Agent.objects.select_related("company").get(pk=work.agent_id)
     project = Project.objects.get(pk=work.project_id) if work.project_id is not None else None
     facts = Facts(agent, agent.company, WakeContext(), InvocationSource.ASSIGNMENT, project=project)
     refused = gates.at_enqueue(facts)

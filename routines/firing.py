@@ -143,7 +143,7 @@ def _fire(trigger_id: UUID, now: datetime) -> list[RoutineRun]:
     trigger = (
         _due(now)
         .select_for_update(skip_locked=True, no_key=True, of=("self", "routine"))
-        .select_related("routine")
+        .select_related("routine__assignee_agent__company")  # what the gates ask of whoever does the work
         .filter(pk=trigger_id)
         .order_by()
         .first()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ PER_TRIGGER = 200
 TRIGGERS_MAX = 500
 # Missed times are counted so far.
 MISSED_MAX = 100
+# How long nothing fires when it is asked what would become of it.
+DOWNTIMES = (timedelta(hours=1), timedelta(hours=8), timedelta(days=1), timedelta(days=7))
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,17 @@ class Preview:
     waits_for: str | None = None
     times: Sequence[Time] = ()
     fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Downtime:
+    """What a schedule would make of a time in which nothing fired: how many times were missed, at most MISSED_MAX, and
+    which of them would be dispatched.
+    """
+
+    length: timedelta
+    missed: int = 0
+    made_up: Sequence[datetime] = ()
 
 
 def of_routine(routine_id: UUID, *, now: datetime, count: int = COUNT_DEFAULT) -> list[Preview]:
@@ -108,12 +122,35 @@ def of_expression(
     expression: str, zone: str, *, now: datetime, count: int = COUNT_DEFAULT, as_shown: bool = False
 ) -> list[Time]:
     """Return the next times of an expression that nothing fires yet. Raises Unprocessable."""
-    found: list[datetime] = []
-    at = now
-    while len(found) < count:
-        at = schedule.next_after(expression, zone, at, as_shown=as_shown)
-        found.append(at)
-    return _shown(expression, zone, now, found)
+    coming = schedule.upcoming(expression, zone, now, as_shown=as_shown)
+    return _shown(expression, zone, now, list(islice(coming, count)))
+
+
+def after_downtime(trigger: Trigger, *, now: datetime) -> list[Downtime]:
+    """Return what a pass would do now had nothing fired for each of DOWNTIMES (RW-6).
+
+    The trigger and its routine need not be stored. Raises Unprocessable for a schedule that cannot be read.
+    """
+    expression, zone = triggers.written(trigger)
+    as_shown = triggers.fires_as_shown(trigger)
+    told = []
+    for length in DOWNTIMES:
+        first = schedule.next_after(expression, zone, now - length, as_shown=as_shown)
+        if first > now:
+            told.append(Downtime(length))
+            continue
+        asleep = Trigger(
+            kind=trigger.kind,
+            cron_expression=expression,
+            timezone=zone,
+            clock_changes=trigger.clock_changes,
+            grace_sec=trigger.grace_sec,
+            next_run_at=first,
+        )
+        planned = firing.plan(asleep, trigger.routine, now)
+        missed = schedule.missed(expression, zone, first=first, now=now, most=MISSED_MAX, as_shown=as_shown)
+        told.append(Downtime(length, len(missed), planned.occurrences))
+    return told
 
 
 def _waits_for(trigger: Trigger) -> str | None:
@@ -128,14 +165,10 @@ def _waits_for(trigger: Trigger) -> str | None:
 
 def _times(trigger: Trigger, now: datetime, count: int, until: datetime | None) -> list[Time]:
     expression, zone = triggers.written(trigger)
-    found: list[datetime] = []
-    at = now
-    while len(found) < count:
-        at = triggers.next_after(trigger, at)
-        if until is not None and at > until:
-            break
-        found.append(at)
-    return _shown(expression, zone, now, found)
+    coming = triggers.upcoming(trigger, now)
+    if until is not None:
+        coming = takewhile(lambda time: time <= until, coming)
+    return _shown(expression, zone, now, list(islice(coming, count)))
 
 
 def _shown(expression: str, zone: str, now: datetime, times: Sequence[datetime]) -> list[Time]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Func, OuterRef, QuerySet, UUIDField
 
 from issues.models import Issue
 from paperclip.companies.models import Agent, Project
@@ -81,10 +81,30 @@ def _triggers(routines: Sequence[Routine]) -> Mapping[UUID, list[Trigger]]:
     return found
 
 
+def newest_runs(routine_ids: Iterable[UUID], *, most: int) -> dict[UUID, list[RoutineRun]]:
+    """Return the newest runs of each routine, newest first, in one query that reads no more than these."""
+    newest = RoutineRun.objects.filter(routine=OuterRef("pk")).order_by("-created_at", "-id")
+    wanted = Routine.objects.filter(pk__in=routine_ids).values(
+        run=_Each(ArraySubquery(newest.values("pk")[:most]))
+    )
+    rows = RoutineRun.objects.filter(pk__in=wanted).select_related("linked_issue", "trigger")
+    found: dict[UUID, list[RoutineRun]] = defaultdict(list)
+    for run in rows.order_by("-created_at", "-id"):
+        found[run.routine_id].append(run)
+    return found
+
+
+class _Each(Func):
+    """The elements of an array of ids, as rows."""
+
+    function = "unnest"
+    set_returning = True
+    output_field = UUIDField()
+
+
 def _last_runs(routines: Sequence[Routine]) -> dict[UUID, RoutineRun]:
-    rows = RoutineRun.objects.filter(routine__in=routines).select_related("linked_issue", "trigger")
-    newest: Any = rows.order_by("routine_id", "-created_at", "-id").distinct("routine_id")
-    return {run.routine_id: run for run in newest}
+    newest = newest_runs([routine.pk for routine in routines], most=1)
+    return {routine_id: runs[0] for routine_id, runs in newest.items()}
 
 
 def _active_issues(routines: Sequence[Routine]) -> dict[UUID, Issue]:

@@ -14,7 +14,9 @@ that is repeated.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -45,24 +47,25 @@ def next_after(expression: str, zone: str, moment: datetime, *, as_shown: bool =
     and fires twice where it is repeated. Raises Unprocessable for an expression or zone that does not exist, and for
     an expression that can never fire.
     """
+    return next(upcoming(expression, zone, moment, as_shown=as_shown))
+
+
+def upcoming(expression: str, zone: str, moment: datetime, *, as_shown: bool = False) -> Iterator[datetime]:
+    """Yield the times after `moment`, one after the other. What `next_after` raises, the first time raises."""
     place = _zone(zone)
     fields = _fields(expression)
     moment = moment.astimezone(UTC)
     is_fixed = not fields[0].startswith("*") and not fields[1].startswith("*") and not as_shown
-    return _next_fixed(fields, place, moment) if is_fixed else _next_real(fields, place, moment)
+    return _fixed(fields, place, moment) if is_fixed else _real(fields, place, moment)
 
 
 def missed(
     expression: str, zone: str, *, first: datetime, now: datetime, most: int, as_shown: bool = False
 ) -> list[datetime]:
     """Return the times from `first`, which is due, through `now`; at most `most` of them (R-57)."""
-    times = [first]
-    while len(times) < most:
-        following = next_after(expression, zone, times[-1], as_shown=as_shown)
-        if following > now:
-            break
-        times.append(following)
-    return times
+    following = upcoming(expression, zone, first, as_shown=as_shown)
+    later = takewhile(lambda time: time <= now, following)
+    return [first, *islice(later, most - 1)]
 
 
 def names(expression: str, wall: datetime) -> bool:
@@ -82,29 +85,33 @@ def reading(expression: str) -> str:
 # --- Walking ---------------------------------------------------------------------------------------------
 
 
-def _next_fixed(fields: list[str], zone: ZoneInfo, moment: datetime) -> datetime:
+def _fixed(fields: list[str], zone: ZoneInfo, moment: datetime) -> Iterator[datetime]:
     for wall in _walk(fields, _wall(moment, zone)):
         while not _exists(wall, zone):
             wall += _MINUTE
         due = wall.replace(tzinfo=zone).astimezone(UTC)
-        # The first of two equal wall-clock times may be over.
+        # The first of two equal wall-clock times may be over, and a gap makes one time of several.
         if due > moment:
-            return due
+            yield due
+            moment = due
     raise _never(fields)
 
 
-def _next_real(fields: list[str], zone: ZoneInfo, moment: datetime) -> datetime:
+def _real(fields: list[str], zone: ZoneInfo, moment: datetime) -> Iterator[datetime]:
     """Walk with the moment's offset; where the clock changes on the way, go on from there with the new."""
     since, wall = moment, _wall(moment, zone)
     while since < moment + _HORIZON:
         offset = _offset(since, zone)
-        found = next(_walk(fields, wall), None)
-        if found is None:
-            break
-        due = (found - offset).replace(tzinfo=UTC)
-        change = _first_change(zone, since, due)
+        change = None
+        for found in _walk(fields, wall):
+            due = (found - offset).replace(tzinfo=UTC)
+            change = _first_change(zone, since, due)
+            if change is not None:
+                break
+            yield due
+            since = moment = due
         if change is None:
-            return due
+            break
         # The walk looks strictly after its start, and the first minute under the new offset counts.
         since, wall = change, _wall(change, zone) - _MINUTE
     raise _never(fields)

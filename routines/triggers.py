@@ -5,7 +5,7 @@ Each change leaves a revision of the routine. Archived routines take none but th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -159,6 +159,12 @@ def next_after(trigger: Trigger, moment: datetime) -> datetime:
     """Return when a schedule is due next, strictly after `moment`."""
     expression, zone = written(trigger)
     return schedule.next_after(expression, zone, moment, as_shown=fires_as_shown(trigger))
+
+
+def upcoming(trigger: Trigger, moment: datetime) -> Iterator[datetime]:
+    """Yield when a schedule is due after `moment`, one time after the other."""
+    expression, zone = written(trigger)
+    return schedule.upcoming(expression, zone, moment, as_shown=fires_as_shown(trigger))
 
 
 def written(trigger: Trigger) -> tuple[str, str]:

@@ -5,16 +5,18 @@ A variable is stored as `{name, label, type, defaultValue, required, options}`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paperclip.core.errors import Unprocessable
+from paperclip.core.errors import Invalid, Unprocessable
 from routines import templates, values
 from routines.choices import VARIABLES_MAX, RunSource, VariableType
 
 Variable = dict[str, Any]
 WORKSPACE_BRANCH = "workspaceBranch"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,40 @@ class Given:
 
     values: dict[str, Any]
     payload: Any
+
+
+def declared(sent: Mapping[str, Any], *, at: Sequence[str | int] = ()) -> Variable:
+    """Return a variable as it is stored from what was said of it, by field name. Raises Invalid below `at` (R-21)."""
+    kind = sent.get("type", VariableType.TEXT)
+    options, default = sent.get("options", []), sent.get("default_value")
+    if not _NAME.fullmatch(sent["name"]):
+        raise Invalid.at(*at, "name", message="A name is made of letters, digits and underscores")
+    if kind == VariableType.SELECT and not options:
+        raise Invalid.at(*at, "options", message="Select variables require at least one option")
+    if kind != VariableType.SELECT and options:
+        raise Invalid.at(*at, "options", message="Only select variables have options")
+    if kind == VariableType.SELECT and default is not None and default not in options:
+        raise Invalid.at(*at, "defaultValue", message="The default must be one of the options")
+    return {
+        "name": sent["name"],
+        "label": sent.get("label"),
+        "type": str(kind),
+        "defaultValue": default,
+        "required": sent.get("required", True),
+        "options": options,
+    }
+
+
+def plain(name: str) -> Variable:
+    """Return what is stored of a variable of which nothing was said."""
+    return {
+        "name": name,
+        "label": None,
+        "type": VariableType.TEXT.value,
+        "defaultValue": None,
+        "required": True,
+        "options": [],
+    }
 
 
 def synced(declared: Sequence[Variable], title: str, description: str | None) -> list[Variable]:
@@ -34,7 +70,7 @@ def synced(declared: Sequence[Variable], title: str, description: str | None) ->
     if len(wanted) > VARIABLES_MAX:
         raise Unprocessable(f"A routine has at most {VARIABLES_MAX} variables")
     known = {variable["name"]: variable for variable in declared}
-    return [known.get(name) or _plain(name) for name in wanted]
+    return [known.get(name) or plain(name) for name in wanted]
 
 
 def require_readable_defaults(declared: Sequence[Variable]) -> None:
@@ -89,17 +125,6 @@ def resolve(
         )
     known = found | {name: value for name, value in automatic.items() if name not in found}
     return Given(known, _kept(payload, known))
-
-
-def _plain(name: str) -> Variable:
-    return {
-        "name": name,
-        "label": None,
-        "type": VariableType.TEXT.value,
-        "defaultValue": None,
-        "required": True,
-        "options": [],
-    }
 
 
 def _read(variable: Variable, value: Any) -> Any:

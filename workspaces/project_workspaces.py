@@ -14,12 +14,10 @@ from paperclip.companies import activity
 from paperclip.companies.actors import Actor
 from paperclip.companies.models import Project
 from paperclip.core import naming
-from paperclip.core.errors import BadRequest, Forbidden, NotFound
+from paperclip.core.errors import BadRequest, NotFound, Unprocessable
+from workspaces import guards
 from workspaces.choices import SourceType
 from workspaces.models import ProjectWorkspace
-
-# What runs on the host is the board's to say: an agent that sets it would run anything (field note 2).
-_HOST_COMMANDS = ("setup_command", "cleanup_command")
 
 
 def create(*, project: Project, fields: Mapping[str, Any], actor: Actor, now: datetime) -> ProjectWorkspace:
@@ -27,8 +25,10 @@ def create(*, project: Project, fields: Mapping[str, Any], actor: Actor, now: da
 
     Raises BadRequest when it names neither folder nor repository, Forbidden for commands set by an agent.
     """
-    _require_allowed(fields, actor)
-    _require_place(fields)
+    guards.require_may_change_code(fields, actor)
+    trouble = _trouble(fields)
+    if trouble is not None:
+        raise BadRequest(trouble)
     with transaction.atomic():
         Project.objects.select_for_update(no_key=True).values_list("pk").get(pk=project.pk)
         is_first = not ProjectWorkspace.objects.filter(project=project).exists()
@@ -37,7 +37,9 @@ def create(*, project: Project, fields: Mapping[str, Any], actor: Actor, now: da
             ProjectWorkspace.objects.filter(project=project, is_primary=True).update(
                 is_primary=False, updated_at=now
             )
-        columns = {name: value for name, value in fields.items() if name not in ("is_primary", "name")}
+        columns = _filled(
+            {name: value for name, value in fields.items() if name not in ("is_primary", "name")}
+        )
         workspace = ProjectWorkspace.objects.create(
             company_id=project.company_id,
             project=project,
@@ -56,12 +58,17 @@ def update(
     *, workspace: ProjectWorkspace, fields: Mapping[str, Any], actor: Actor, now: datetime
 ) -> ProjectWorkspace:
     """Change a workspace; `fields` holds only what was sent. A primary one stays so until another takes its place."""
-    _require_allowed(fields, actor)
+    guards.require_may_change_code(fields, actor)
     with transaction.atomic():
         Project.objects.select_for_update(no_key=True).values_list("pk").get(pk=workspace.project_id)
         row = ProjectWorkspace.objects.get(pk=workspace.pk)
-        _require_place({name: fields.get(name, getattr(row, name)) for name in _PLACE})
-        columns = {name: value for name, value in fields.items() if name != "is_primary"}
+        after = {name: fields.get(name, getattr(row, name)) for name in _PLACE}
+        trouble = _trouble(after)
+        if trouble is not None:
+            raise Unprocessable(trouble)
+        columns = _spoken({name: value for name, value in fields.items() if name != "is_primary"})
+        if "name" not in fields and any(after[name] != getattr(row, name) for name in ("cwd", "repo_url")):
+            columns["name"] = _name_of(after)
         if fields.get("is_primary"):
             others = ProjectWorkspace.objects.filter(project_id=row.project_id, is_primary=True).exclude(
                 pk=row.pk
@@ -109,27 +116,37 @@ def of_projects(project_ids: Sequence[UUID]) -> dict[UUID, list[ProjectWorkspace
 _PLACE = ("source_type", "cwd", "repo_url", "remote_workspace_ref")
 
 
-def _require_place(fields: Mapping[str, Any]) -> None:
+def _trouble(fields: Mapping[str, Any]) -> str | None:
+    """Return what a workspace lacks to be one (W-8)."""
     if fields.get("source_type") == SourceType.REMOTE_MANAGED:
-        if not (fields.get("remote_workspace_ref") or fields.get("repo_url")):
-            raise BadRequest("A remote workspace requires remoteWorkspaceRef or repoUrl.")
-        return
-    if not (fields.get("cwd") or fields.get("repo_url")):
-        raise BadRequest("Workspace requires at least one of cwd or repoUrl.")
+        has_place = fields.get("remote_workspace_ref") or fields.get("repo_url")
+        return None if has_place else "A remote workspace requires remoteWorkspaceRef or repoUrl."
+    has_place = fields.get("cwd") or fields.get("repo_url")
+    return None if has_place else "Workspace requires at least one of cwd or repoUrl."
 
 
-def _require_allowed(fields: Mapping[str, Any], actor: Actor) -> None:
-    if not actor.is_agent:
-        return
-    sent = [naming.camel(name) for name in _HOST_COMMANDS if fields.get(name)]
-    if sent:
-        raise Forbidden(f"Agent keys cannot modify host-executed workspace commands ({', '.join(sent)}).")
+def _spoken(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns with the runtime configuration under its wire names; one that says nothing is none."""
+    config = columns.get("runtime_config")
+    if config is None:
+        return columns
+    said = {naming.camel(name): value for name, value in config.items() if value is not None}
+    return {**columns, "runtime_config": said or None}
+
+
+def _filled(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a new workspace with what follows from them (W-7)."""
+    kind = SourceType.GIT_REPO if columns.get("repo_url") else SourceType.LOCAL_PATH
+    filled = {"source_type": kind, **_spoken(columns)}
+    if filled.get("default_ref") is None:
+        filled["default_ref"] = filled.get("repo_ref")
+    return filled
 
 
 def _name_of(fields: Mapping[str, Any]) -> str:
     """Return the last part of the folder or repository."""
     place = str(fields.get("cwd") or fields.get("repo_url") or fields.get("remote_workspace_ref") or "")
-    return PurePath(place.rstrip("/").removesuffix(".git")).name or "workspace"
+    return PurePath(place.rstrip("/").removesuffix(".git")).name or "Workspace"
 
 
 def _log(

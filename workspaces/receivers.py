@@ -8,11 +8,13 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
+from issues import signals as issue_signals
+from issues.models import Issue
 from paperclip.companies import signals
 from paperclip.companies.actors import Actor
 from paperclip.companies.models import Project
 from paperclip.core.errors import Invalid
-from workspaces import project_workspaces
+from workspaces import execution_workspaces, project_workspaces
 from workspaces.inputs import ProjectWorkspaceIn
 
 
@@ -28,3 +30,11 @@ def make_first_workspace(
     except Invalid as error:
         raise error.below("workspace") from error
     return project_workspaces.create(project=project, fields=fields, actor=actor, now=now).pk
+
+
+@receiver(issue_signals.workspace_settings_changed)
+def follow_settings(*, issue: Issue, now: datetime, **_: Any) -> None:
+    """Let the workspace an issue stays in follow the issue's new settings (W-34)."""
+    if issue.execution_workspace_id is not None:
+        settings = issue.execution_workspace_settings or {}
+        execution_workspaces.adopt_settings(issue.execution_workspace_id, settings, now=now)

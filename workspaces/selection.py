@@ -1,4 +1,4 @@
-"""Which folder a run works in: a pure choice over what is known (H-77, A-19)."""
+"""Which folder a run starts from: a pure choice over what is known (H-77, A-19, W-37, W-38)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 from uuid import UUID
 
 from workspaces.models import ProjectWorkspace
+
+PROJECT = "project_primary"
+SESSION = "task_session"
+CONFIGURED = "agent_config"
+HOME = "agent_home"
 
 
 @dataclass(frozen=True)
@@ -20,24 +25,31 @@ class Choice:
     warnings: tuple[str, ...] = ()
 
 
+def ordered(workspaces: Sequence[ProjectWorkspace], preferred_id: UUID | None) -> list[ProjectWorkspace]:
+    """Return a project's workspaces, given oldest first: the issue's own one, the primary one, then the others."""
+    return sorted(workspaces, key=lambda item: (item.pk != preferred_id, not item.is_primary))
+
+
 def decide(
     *,
     workspaces: Sequence[ProjectWorkspace],
     preferred_id: UUID | None,
     configured_cwd: str | None,
     agent_home: Path,
+    session_cwd: str | None = None,
 ) -> Choice:
-    """Return the first project folder that exists, else the configured folder, else the agent's home.
+    """Return the first project folder that exists, else the configured folder, the session's, or the agent's home.
 
-    `workspaces` are the project's, oldest first; the issue's own (`preferred_id`) comes before them, then the
-    primary one. A configured folder that is missing is returned as it is: the run fails and says so.
+    `workspaces` are the project's, oldest first. A configured folder that is missing is returned as it is: the run
+    fails and says so. The folder of a saved session counts only while it is there.
     """
-    ordered = sorted(workspaces, key=lambda item: (item.pk != preferred_id, not item.is_primary))
-    folders = [item for item in ordered if item.cwd]
+    folders = [item for item in ordered(workspaces, preferred_id) if item.cwd]
     for workspace in folders:
         if Path(str(workspace.cwd)).is_dir():
-            return Choice(Path(str(workspace.cwd)), "project_primary", workspace)
+            return Choice(Path(str(workspace.cwd)), PROJECT, workspace)
     warnings = tuple(f"Project folder {item.cwd} does not exist on this host" for item in folders)
     if configured_cwd:
-        return Choice(Path(configured_cwd), "agent_config", warnings=warnings)
-    return Choice(agent_home, "agent_home", warnings=warnings)
+        return Choice(Path(configured_cwd), CONFIGURED, warnings=warnings)
+    if session_cwd and Path(session_cwd).is_absolute() and Path(session_cwd).is_dir():
+        return Choice(Path(session_cwd), SESSION, warnings=warnings)
+    return Choice(agent_home, HOME, warnings=warnings)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from rest_framework import serializers
-
 from paperclip.companies.models import Project
 from paperclip.core.api.outputs import ModelOutput
-from workspaces import project_workspaces
-from workspaces.models import ProjectWorkspace
+from workspaces import checkouts, project_workspaces, services
+from workspaces.execution_shapes import RuntimeServiceOut
+from workspaces.models import ProjectWorkspace, RuntimeService
 
 
 class ProjectWorkspaceOut(ModelOutput):
-    """A code base of a project. It has no runtime services yet."""
+    """A code base of a project, with the services that run in it."""
 
-    runtime_services = serializers.ListField(child=serializers.DictField())
+    runtime_services = RuntimeServiceOut(many=True)
 
     class Meta:
         model = ProjectWorkspace
@@ -49,31 +46,44 @@ class ProjectWorkspaceOut(ModelOutput):
 
 
 def render(workspace: ProjectWorkspace) -> dict[str, Any]:
-    """Return the JSON object of one workspace."""
+    """Return the JSON object of one workspace; one query for its services."""
+    return render_many([workspace])[0]
+
+
+def render_many(workspaces: Sequence[ProjectWorkspace]) -> list[dict[str, Any]]:
+    """Return the JSON objects of many; one query for the services of all."""
+    found = services.shown_of_project_workspaces([workspace.pk for workspace in workspaces])
+    return [_render(workspace, found[workspace.pk]) for workspace in workspaces]
+
+
+def _render(workspace: ProjectWorkspace, shown: Sequence[RuntimeService]) -> dict[str, Any]:
     columns = {field.attname: getattr(workspace, field.attname) for field in workspace._meta.concrete_fields}
-    return ProjectWorkspaceOut.render({**columns, "runtime_services": []})
+    return ProjectWorkspaceOut.render({**columns, "runtime_services": shown})
 
 
 def of_projects(projects: Sequence[Project]) -> Mapping[UUID, Mapping[str, Any]]:
-    """Return what each project shows of its workspaces; one query for all."""
+    """Return what each project shows of its workspaces; two queries for all."""
     found = project_workspaces.of_projects([project.pk for project in projects])
-    return {project.pk: _shown(project, found[project.pk]) for project in projects}
+    rendered = {shown["id"]: shown for shown in render_many([row for rows in found.values() for row in rows])}
+    return {project.pk: _shown(project, found[project.pk], rendered) for project in projects}
 
 
-def _shown(project: Project, workspaces: Sequence[ProjectWorkspace]) -> dict[str, Any]:
+def _shown(
+    project: Project, workspaces: Sequence[ProjectWorkspace], rendered: Mapping[UUID, dict[str, Any]]
+) -> dict[str, Any]:
     primary = next((workspace for workspace in workspaces if workspace.is_primary), None)
     return {
-        "workspaces": [render(workspace) for workspace in workspaces],
-        "primaryWorkspace": render(primary) if primary is not None else None,
+        "workspaces": [rendered[workspace.pk] for workspace in workspaces],
+        "primaryWorkspace": rendered[primary.pk] if primary is not None else None,
         "codebase": _codebase(project, primary),
     }
 
 
 def _codebase(project: Project, primary: ProjectWorkspace | None) -> dict[str, Any]:
     """Where the project's code is: the folder it names, else the folder kept for it under the home."""
-    managed = str(Path(settings.PROJECTS_ROOT) / str(project.pk))
     local = primary.cwd if primary is not None else None
     repo_url = primary.repo_url if primary is not None else None
+    managed = str(checkouts.folder_of(project.pk, repo_url))
     return {
         "workspaceId": primary.pk if primary is not None else None,
         "repoUrl": repo_url,

@@ -12,7 +12,7 @@ from django.db.models import QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 
-from heartbeat import chains, lifecycle, wakeups, words
+from heartbeat import chains, lifecycle, model_profiles, wakeups, words
 from heartbeat.admin import movement, standing
 from heartbeat.choices import RUN_LIVE, RUN_TERMINAL, RunStatus
 from heartbeat.models import Run, RunEvent
@@ -97,6 +97,7 @@ class RunAdmin(BoardModelAdmin):
     deferred = chains.WIDE
     list_filter = (OutcomeFilter, RunAgentFilter, "invocation_source")
     list_select_related = ("agent", "issue", "wakeup_request")
+    live_on = "heartbeat.run.queued heartbeat.run.status"
     deeds = {"cancel": "cancel", "retry": "retry"}
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
@@ -138,6 +139,7 @@ class RunAdmin(BoardModelAdmin):
                 "cents"
             ],
             "context": row.context_snapshot,
+            "model": model_profiles.in_words(row.context_snapshot),
             "log_url": f"/api/heartbeat-runs/{row.pk}/log",
             "head_url": reverse("admin:heartbeat_run_part", args=[row.pk, "head"]),
             "events_url": reverse("admin:heartbeat_run_part", args=[row.pk, "events"]),

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from heartbeat.adapters import checks
+from heartbeat.adapters import checks, registry
 from paperclip.companies import adapter_config, rights
 from paperclip.companies.api.base import CompanyView
 from paperclip.core.api.fields import Object, Uuid
@@ -69,9 +69,10 @@ class ModelsView(CompanyView):
 
     @operation("List the models of an adapter [A-77]", answers=AdapterModelOut, many=True, refuses=(422,))
     def get(self, request: Request, company_id: str, kind: str) -> Response:
-        """Answer none: the adapters that run here start programs that choose for themselves."""
+        """Answer the models an adapter is known to take; any other may be named as well."""
         adapter_config.require_known_type(kind)
-        return Response([])
+        rows = [{"id": model, "label": model} for model in registry.models_of(kind)]
+        return Response(AdapterModelOut.render_many(rows))
 
 
 class ProfilesView(CompanyView):
@@ -81,9 +82,10 @@ class ProfilesView(CompanyView):
         "List the model profiles of an adapter [A-2]", answers=AdapterProfileOut, many=True, refuses=(422,)
     )
     def get(self, request: Request, company_id: str, kind: str) -> Response:
-        """Answer none: no adapter that runs here brings any."""
+        """Answer the profiles the adapter brings settings for."""
         adapter_config.require_known_type(kind)
-        return Response([])
+        rows = [{"key": key, "label": key.capitalize()} for key in registry.profiles_of(kind)]
+        return Response(AdapterProfileOut.render_many(rows))
 
 
 class DetectModelView(CompanyView):
@@ -110,13 +112,13 @@ class TestEnvironmentView(CompanyView):
         answers=AdapterReportOut,
     )
     def post(self, request: Request, company_id: str, kind: str) -> Response:
-        """Answer the findings. Nothing is started."""
+        """Answer the findings. For a person the program is asked to say hello, which takes up to a minute."""
         rights.require_agent_creator(self.actor, self.company.id)
         adapter_config.require_known_type(kind)
         fields = AdapterTestInput.read(request.data)
         if fields.get("environment_id") is not None:
             raise Unprocessable("environmentId: environment not found in this company")
-        report = checks.look(kind, fields.get("adapter_config") or {})
+        report = checks.look(kind, fields.get("adapter_config") or {}, may_start=not self.actor.is_agent)
         shown = {
             "adapter_type": report.adapter_type,
             "status": report.status,

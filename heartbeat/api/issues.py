@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from heartbeat import queries
+from heartbeat import environments, queries
 from heartbeat.api.runs import live_many
 from heartbeat.api.shapes import IssueRunOut, LiveRunOut
 from heartbeat.models import Run
@@ -66,11 +66,12 @@ def _ledger_row(run: Run, exhausted: str | None) -> dict[str, Any]:
     columns["usage_json"] = _told(run.usage_json)
     columns["result_json"] = _told(run.result_json)
     columns["context_snapshot"] = redaction.data(run.context_snapshot)
+    lease = environments.lease_of(run)
     computed = {
         "run_id": run.pk,
         "adapter_type": run.agent.adapter_type,
-        "environment": None,
-        "environment_lease": None,
+        "environment": environments.LOCAL if lease is not None else None,
+        "environment_lease": lease,
         "retry_exhausted_reason": exhausted,
     }
     return IssueRunOut.render({**columns, **computed})

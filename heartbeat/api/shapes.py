@@ -183,13 +183,30 @@ class LiveRunOut(ModelOutput):
         ]
 
 
+class EnvironmentOut(Output):
+    """A place where runs work (H-78)."""
+
+    name = serializers.CharField()
+    driver = serializers.ChoiceField(["local"])
+
+
+class EnvironmentLeaseOut(Output):
+    """A run's hold on its place, from its claim to its end (H-78)."""
+
+    run_id = serializers.UUIDField()
+    status = serializers.ChoiceField(["active", "released", "failed"])
+    acquired_at = serializers.DateTimeField()
+    released_at = serializers.DateTimeField(allow_null=True)
+    failure_reason = serializers.CharField(allow_null=True)
+
+
 class IssueRunOut(ModelOutput):
     """A run in an issue's ledger (H-179)."""
 
     run_id = serializers.UUIDField()
     adapter_type = serializers.CharField()
-    environment = serializers.JSONField(allow_null=True)
-    environment_lease = serializers.JSONField(allow_null=True)
+    environment = EnvironmentOut(allow_null=True)
+    environment_lease = EnvironmentLeaseOut(allow_null=True)
     retry_exhausted_reason = serializers.CharField(allow_null=True)
 
     class Meta:

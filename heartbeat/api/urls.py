@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from heartbeat.api import adapters, agents, costs, issues, retries, runs, wakeups, watchdog
+from heartbeat.api import (
+    adapters,
+    agents,
+    callbacks,
+    costs,
+    issues,
+    operations,
+    retries,
+    runs,
+    wakeups,
+    watchdog,
+)
 
 urlpatterns = [
     path("agents/<str:agent_id>/wakeup", wakeups.WakeupView.as_view()),
@@ -21,10 +32,12 @@ urlpatterns = [
     path("companies/<str:company_id>/heartbeat-runs", runs.CompanyRunsView.as_view()),
     path("companies/<str:company_id>/live-runs", runs.LiveRunsView.as_view()),
     path("heartbeat-runs/<str:run_id>", runs.RunDetailView.as_view()),
+    path("heartbeat-runs/<str:run_id>/callback", callbacks.RunCallbackView.as_view()),
     path("heartbeat-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
     path("heartbeat-runs/<str:run_id>/events", runs.RunEventsView.as_view()),
     path("heartbeat-runs/<str:run_id>/log", runs.RunLogView.as_view()),
     path("heartbeat-runs/<str:run_id>/issues", runs.RunIssuesView.as_view()),
+    path("heartbeat-runs/<str:run_id>/workspace-operations", operations.RunOperationsView.as_view()),
     path("heartbeat-runs/<str:run_id>/watchdog-decisions", watchdog.WatchdogDecisionsView.as_view()),
     path("issues/<str:issue_id>/runs", issues.IssueRunsView.as_view()),
     path("issues/<str:issue_id>/cost-summary", costs.IssueCostSummaryView.as_view()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,8 @@ from uuid import UUID
 from heartbeat import lifecycle, outcomes
 from heartbeat.adapters import registry
 from heartbeat.adapters.base import ConfigError, Ended, Result
-from heartbeat.models import Run
-from heartbeat.runner.rundir import Exit, RunDir, RunFileInvalid
+from heartbeat.runner.records import Exit, RunFileInvalid, Spec
+from heartbeat.runner.rundir import RunDir
 from paperclip.core import clock, redaction
 
 log = logging.getLogger(__name__)
@@ -35,9 +36,7 @@ def end(*, run_id: UUID, claim_token: UUID, directory: RunDir) -> bool:
         return _lose(run_id, directory, now=now)
     spec = directory.read_spec()
     timeout = spec.timeout_sec if spec is not None else 0
-    result = _result(
-        exit_record, directory, timeout, adapter_type=spec.adapter_type if spec is not None else "process"
-    )
+    result = _result(exit_record, directory, spec)
     ended = lifecycle.finish(
         run_id=run_id,
         claim_token=claim_token,
@@ -60,21 +59,40 @@ def _lose(run_id: UUID, directory: RunDir, *, now: datetime) -> bool:
     return lifecycle.lose(run_id=run_id, message=message, remains=remains, now=now) is not None
 
 
-def _result(record: Exit, directory: RunDir, timeout: float, *, adapter_type: str) -> Result:
+def _result(record: Exit, directory: RunDir, spec: Spec | None) -> Result:
     if record.error is not None and record.exit_code is None and record.signal is None:
         return Result(error_message=record.error.message, error_code=record.error.code)
     ended = Ended(
         exit_code=record.exit_code,
         signal=record.signal,
         timed_out=record.timed_out,
-        timeout_seconds=timeout,
+        timeout_seconds=spec.timeout_sec if spec is not None else 0,
         stdout=_excerpt(directory, "stdout"),
         stderr=_excerpt(directory, "stderr"),
+        lines=_Lines(directory),
+        memo=spec.memo if spec is not None else {},
+        ended_at=_moment(record.finished_at),
     )
     try:
-        return registry.get(adapter_type).parse(ended)
+        return registry.get(spec.adapter_type if spec is not None else "process").parse(ended)
     except ConfigError as error:
         return Result(error_message=str(error), error_code=error.code)
+    except Exception as error:
+        log.exception("%s: the adapter cannot read what its program left", directory.run_id)
+        message = f"The adapter could not read what its program left behind: {type(error).__name__}"
+        return Result(
+            error_message=message, error_code="adapter_failed", result_json={"stdout": ended.stdout}
+        )
+
+
+class _Lines:
+    """The lines of a program's standard output, read from the log each time they are asked for."""
+
+    def __init__(self, directory: RunDir) -> None:
+        self._directory = directory
+
+    def __iter__(self) -> Iterator[str]:
+        return self._directory.lines("stdout")
 
 
 def _remains(record: Exit, directory: RunDir, timeout: float) -> outcomes.Remains:
@@ -100,11 +118,6 @@ def _remains(record: Exit, directory: RunDir, timeout: float) -> outcomes.Remain
         output_chunks=record.output_seq,
         facts=facts,
     )
-
-
-def is_current(run_id: UUID, claim_token: UUID) -> bool:
-    """Return whether the run is still this claim's to follow."""
-    return Run.objects.filter(pk=run_id, claim_token=claim_token, status="running").exists()
 
 
 def _excerpt(directory: RunDir, stream: str) -> str:

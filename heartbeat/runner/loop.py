@@ -21,9 +21,7 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,39 +30,28 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
-from heartbeat import claims, outcomes, progress, runners
+from heartbeat import claims, runners
 from heartbeat.choices import RunStatus
 from heartbeat.models import Run, Runner
-from heartbeat.runner import ending, lease, log_news, nursery, start, strays
+from heartbeat.runner import ending, following, lease, nursery, start, strays
 from heartbeat.runner.due import DueWork, first_line
+from heartbeat.runner.following import Live
 from heartbeat.runner.listening import Listener
 from heartbeat.runner.nursery import Nursery
 from heartbeat.runner.rundir import RunDir
 from heartbeat.runner.start import Started
 from paperclip.core import clock
+from paperclip.core.threads import PassingThreads, give_back
 
 log = logging.getLogger(__name__)
 
 THREADS = 4
+# After so long without a start or an end a thread ends, and its database connection with it.
+IDLE_SECONDS = 30
 POLL_SECONDS = 1.0
 PROGRESS_SECONDS = 1.0
 LOG_NEWS_SECONDS = 0.5
 ORPHAN_LOOK_SECONDS = 0.5
-
-
-@dataclass
-class Live:
-    """A run whose program this runner follows."""
-
-    started: Started
-    watched: bool = False
-    pidfd: int | None = None
-    told_started: bool = False
-    log_bytes: int = 0
-    told_bytes: int = 0
-    cancelled: bool = False
-    ending: bool = False
-    retry_at: float = 0.0
 
 
 @dataclass
@@ -94,7 +81,7 @@ class Loop:
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.selector.register(self.wake_read, selectors.EVENT_READ, "wake")
         self.listener = Listener()
-        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="run")
+        self.pool = PassingThreads(THREADS, idle_seconds=IDLE_SECONDS, at_end=_end_thread)
         self.nursery = Nursery(Path(settings.RUNS_ROOT)) if nursery.is_possible() else None
         self.claim = Every(POLL_SECONDS)
         self.progress = Every(PROGRESS_SECONDS)
@@ -166,13 +153,15 @@ class Loop:
         self._hold_lease(at)
         self._listen()
         if self.cancels.is_due(at):
-            self._pass_on_cancels()
+            following.pass_on_cancels(self._followed())
         if self.claim.is_due(at):
             self._look_for_work(at)
         if self.progress.is_due(at):
-            self._keep_progress()
+            for item in self._followed():
+                following.keep_progress(item)
         if self.live and self.log_news.is_due(at):
-            self._tell_output()
+            for item in self._followed():
+                following.tell_output(item)
         if at >= self.due_work.look_at:
             self.due_work.look(at)
 
@@ -300,11 +289,15 @@ class Loop:
 
     # --- Follow ------------------------------------------------------------------------------------------
 
+    def _followed(self) -> list[Live]:
+        """Runs whose programs have not been seen to end."""
+        return [item for item in list(self.live.values()) if not item.ending]
+
     def _watch_new(self) -> None:
-        for item in list(self.live.values()):
-            if not item.watched and not item.ending:
+        for item in self._followed():
+            if not item.watched:
                 item.watched = True
-                item.pidfd = _pidfd(item.started)
+                item.pidfd = following.pidfd(item.started)
                 if item.pidfd is not None:
                     self.selector.register(item.pidfd, selectors.EVENT_READ, item.started.run_id)
 
@@ -336,7 +329,7 @@ class Loop:
         """In a thread: end the run; when the database is away, leave it for a later try."""
         started = item.started
         try:
-            self._tell_output_of(item)
+            following.tell_output(item)
             ended = ending.end(
                 run_id=started.run_id, claim_token=started.claim_token, directory=started.directory
             )
@@ -359,64 +352,6 @@ class Loop:
             self.live.pop(started.run_id, None)
         self.claim.due_at = 0.0
         self._nudge()
-
-    def _keep_progress(self) -> None:
-        for item in list(self.live.values()):
-            if item.ending:
-                continue
-            if not item.told_started:
-                item.told_started = self._tell_started(item.started)
-            stat = item.started.directory.log_stat()
-            if stat is not None and stat.bytes > item.log_bytes:
-                item.log_bytes = stat.bytes
-                progress.mark_output(
-                    run_id=item.started.run_id,
-                    claim_token=item.started.claim_token,
-                    log_bytes=stat.bytes,
-                    at=datetime.fromtimestamp(stat.modified_at, UTC),
-                    now=clock.now(),
-                )
-
-    def _tell_output(self) -> None:
-        for item in list(self.live.values()):
-            if not item.ending:
-                self._tell_output_of(item)
-
-    def _tell_output_of(self, item: Live) -> None:
-        item.told_bytes = log_news.tell(
-            run_id=item.started.run_id, directory=item.started.directory, told_bytes=item.told_bytes
-        )
-
-    def _tell_started(self, item: Started) -> bool:
-        found = item.directory.read_started()
-        if found is None:
-            return False
-        progress.mark_started(
-            run_id=item.run_id,
-            claim_token=item.claim_token,
-            pid=found.pid,
-            group_id=found.process_group_id,
-            log_ref=outcomes.log_ref(item.run_id),
-            started_at=datetime.fromisoformat(found.started_at),
-        )
-        return True
-
-    def _pass_on_cancels(self) -> None:
-        """Tell the shims of runs that somebody stopped, or that were taken from this runner."""
-        followed = [item for item in self.live.values() if not item.ending and not item.cancelled]
-        if not followed:
-            return
-        rows = Run.objects.filter(pk__in=[item.started.run_id for item in followed]).values_list(
-            "pk", "status", "claim_token", "cancel_requested_at", "cancel_reason"
-        )
-        known = {row[0]: row[1:] for row in rows}
-        for item in followed:
-            status, token, requested_at, reason = known.get(item.started.run_id, ("gone", None, None, None))
-            taken = status != RunStatus.RUNNING or token != item.started.claim_token
-            if taken or requested_at is not None:
-                item.cancelled = item.started.directory.request_cancel(
-                    reason or "The run was taken from this runner"
-                )
 
     # --- Find again --------------------------------------------------------------------------------------
 
@@ -441,11 +376,6 @@ class Loop:
         strays.end(Path(settings.RUNS_ROOT), known={str(run_id) for run_id in (*self.live, *self.starting)})
 
 
-def _pidfd(started: Started) -> int | None:
-    """Return a descriptor that becomes readable when the shim ends; None where the platform has none."""
-    if started.shim is None or not hasattr(os, "pidfd_open"):
-        return started.pidfd
-    try:
-        return os.pidfd_open(started.shim.pid)
-    except ProcessLookupError:
-        return None
+def _end_thread() -> None:
+    connection.close()
+    give_back()

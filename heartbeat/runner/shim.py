@@ -58,6 +58,8 @@ STARTED_FILE = "started.json"
 LOG_FILE = "log.ndjson"
 SECRET_MARKER = "***REDACTED***"  # noqa: S105  what stands in a secret's place
 SECRET_MIN_LENGTH = 8
+PICTURE_MIN_LENGTH = 1024
+PICTURE_MARKER = b"[image left out: %d characters of base64]"
 EXIT_FILE = "exit.json"
 CANCEL_FILE = "cancel"
 RESERVE_FILE = "reserve"
@@ -253,6 +255,116 @@ class Secrets:
         return None
 
 
+# -- pictures ---------------------------------------------------------------------------------------
+
+# How PNG, JPEG (also as JSON may write it), GIF and WebP begin in base64, and what announces any other.
+PICTURE_STARTS = (b"iVBORw0KGg", b"/9j/", b"\\/9j\\/", b"R0lGOD", b"UklGR", b"data:image/")
+ANNOUNCED = b"data:image/"
+ANNOUNCEMENT_BYTES = 64
+BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\\"
+
+
+class Pictures:
+    """Takes pictures in base64 out of one output stream, however it was read in pieces (H-90).
+
+    A picture of PICTURE_MIN_LENGTH characters or more becomes a marker that says how long it was. What may still
+    become one is held back; a picture itself is only counted, so its length costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self.held = bytearray()
+        self.length = 0  # characters so far of the picture the stream is in the middle of
+
+    def pass_on(self, data: bytes) -> bytes:
+        """Return what of the stream can be handed on, now that this was read."""
+        self.held += data
+        passed = bytearray()
+        while self.held and self._advance(passed):
+            pass
+        return bytes(passed)
+
+    def release(self) -> bytes:
+        """Return what was held back only because a picture might begin with its last few characters."""
+        return b"" if self.length or self._starts_here() else self.finish()
+
+    def finish(self) -> bytes:
+        """Return whatever is held back: nothing more will come."""
+        rest = (PICTURE_MARKER % self.length if self.length else b"") + self.held
+        self.held.clear()
+        self.length = 0
+        return rest
+
+    def _advance(self, passed: bytearray) -> bool:
+        """Move one step through what is held; False when more must be read first."""
+        if self.length:
+            return self._skip(passed)
+        if not self._starts_here():
+            return self._find(passed)
+        head = self._head()
+        if head is None:
+            return False
+        run = self._run(head, head + 2 * PICTURE_MIN_LENGTH)
+        if run >= PICTURE_MIN_LENGTH:
+            self._move(head, passed)
+            self.length = run
+            del self.held[:run]
+            return True
+        if not self.held[head + run :].strip(b"\\"):
+            return False
+        self._move(head + max(run, 1), passed)
+        return True
+
+    def _find(self, passed: bytearray) -> bool:
+        """Pass on what comes before the next place where a picture may begin, a window's length at the most."""
+        found = [at for start in PICTURE_STARTS if (at := self.held.find(start, 0, CHUNK_BYTES)) != -1]
+        if found:
+            self._move(min(found), passed)
+        elif len(self.held) > CHUNK_BYTES:
+            self._move(CHUNK_BYTES - len(ANNOUNCED), passed)
+        else:
+            self._move(len(self.held) - self._begun(), passed)
+            return False
+        return True
+
+    def _skip(self, passed: bytearray) -> bool:
+        run = self._run(0, len(self.held))
+        self.length += run
+        del self.held[:run]
+        if not self.held.strip(b"\\"):
+            return False
+        passed += PICTURE_MARKER % self.length
+        self.length = 0
+        return True
+
+    def _run(self, start: int, end: int) -> int:
+        """Return how many characters of base64 begin that part; a last backslash may escape what follows."""
+        body = self.held[start:end]
+        return len(body[: len(body) - len(body.lstrip(BASE64))].rstrip(b"\\"))
+
+    def _head(self) -> int | None:
+        """Return how many bytes announce the picture that may begin here; None when that is not to be told yet."""
+        if not self.held.startswith(ANNOUNCED):
+            return 0
+        comma = self.held.find(b",", 0, ANNOUNCEMENT_BYTES)
+        if comma == -1:
+            return None if len(self.held) < ANNOUNCEMENT_BYTES else len(ANNOUNCED)
+        return comma + 1 if self.held[:comma].endswith(b";base64") else len(ANNOUNCED)
+
+    def _starts_here(self) -> bool:
+        return self.held.startswith(PICTURE_STARTS)
+
+    def _begun(self) -> int:
+        """Return how many of the last bytes may be the first ones of a picture."""
+        for size in range(min(len(ANNOUNCED) - 1, len(self.held)), 0, -1):
+            if any(start.startswith(self.held[-size:]) for start in PICTURE_STARTS):
+                return size
+        return 0
+
+    def _move(self, size: int, passed: bytearray) -> None:
+        passed += self.held[:size]
+        del self.held[:size]
+
+
 # -- the log ----------------------------------------------------------------------------------------
 
 
@@ -349,7 +461,7 @@ class Log:
 class Stream:
     """One output pipe of the agent: counts all of it, hands it on in chunks that end at line ends.
 
-    No chunk ends inside a secret: the log could not know one half by itself.
+    No chunk ends inside a secret: the log could not know one half by itself. Pictures are left out.
     """
 
     def __init__(
@@ -359,6 +471,7 @@ class Stream:
         self.fd = fd
         self.deliver = deliver
         self.secrets = secrets or Secrets()
+        self.pictures = Pictures()
         self.bytes = 0
         self.newlines = 0
         self.ends_open = False
@@ -378,7 +491,7 @@ class Stream:
         self.ends_open = not data.endswith(b"\n")
         if not self.pending:
             self.pending_since = now
-        self.pending += data
+        self.pending += self.pictures.pass_on(data)
         while len(self.pending) > CHUNK_BYTES:
             cut = self.pending.rfind(b"\n", 0, CHUNK_BYTES) + 1
             if not self._deliver(cut or character_end(self.pending, CHUNK_BYTES)):
@@ -387,16 +500,18 @@ class Stream:
         self._deliver(self.pending.rfind(b"\n") + 1)
         # A prompt without a newline shows soon; a line that is still growing is not cut needlessly.
         waiting = min(now + QUIET_SECONDS, self.pending_since + STALE_SECONDS)
-        self.flush_at = waiting if self.pending else None
+        self.flush_at = waiting if self.pending or self.pictures.held else None
 
     def flush(self) -> None:
         """Deliver an unfinished line, except for an unfinished character."""
         self.flush_at = None
+        self.pending += self.pictures.release()
         self._deliver(character_end(self.pending, len(self.pending)))
 
     def finish(self) -> None:
         """Deliver whatever is left; nothing more will come."""
         self.flush_at = None
+        self.pending += self.pictures.finish()
         unfinished = self.secrets.unfinished(self.pending)
         if unfinished < len(self.pending):
             self.pending[unfinished:] = SECRET_MARKER.encode()

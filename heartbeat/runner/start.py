@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DatabaseError
 
-from heartbeat import lifecycle, outcomes, preparation
-from heartbeat.adapters import registry
+from heartbeat import events, lifecycle, model_profiles, outcomes, preparation, sessions
+from heartbeat.adapters import bundles, registry
 from heartbeat.adapters.base import ConfigError, Program, Result
+from heartbeat.choices import EventType
 from heartbeat.models import Run
 from heartbeat.runner import rundir
 from heartbeat.runner.nursery import Nursery
-from heartbeat.runner.rundir import RunDir, Spec
+from heartbeat.runner.records import Spec
+from heartbeat.runner.rundir import RunDir
 from paperclip.companies import instance
-from paperclip.core import clock
+from paperclip.core import clock, redaction
 
 log = logging.getLogger(__name__)
+
+# What the agent was told stands in the run's context; it is not repeated in the event.
+_WAKE_PAYLOAD = "PAPERCLIP_WAKE_PAYLOAD_JSON"
 
 
 @dataclass(frozen=True)
@@ -50,17 +58,30 @@ def start(run: Run, nursery: Nursery | None) -> Started | None:
         adapter = registry.get(run.agent.adapter_type)
         assignment, warnings = preparation.assignment(run, now=now)
         program = adapter.spec(assignment)
-        directory = _directory(run, program, preparation.secret_names(assignment, run.issue), warnings)
+        secret_names = [*preparation.secret_names(assignment, run.issue), *program.secret_names]
+        if program.starts_fresh:
+            sessions.leave(run)
+        if program.folder is not None:
+            bundles.put(program.folder)
+        directory = _directory(run, program, secret_names, warnings)
         if nursery is None:
-            return Started(run.pk, run.claim_token, directory, shim=rundir.start_shim(directory))
-        return Started(
-            run.pk, run.claim_token, directory, pidfd=rundir.start_shim_by(nursery.launch, directory)
-        )
+            started = Started(run.pk, run.claim_token, directory, shim=rundir.start_shim(directory))
+        else:
+            pidfd = rundir.start_shim_by(nursery.launch, directory)
+            started = Started(run.pk, run.claim_token, directory, pidfd=pidfd)
     except ConfigError as error:
         _fail(run, str(error), error.code)
     except OSError as error:
         log.error("run %s could not be started: %s", run.pk, error)
         _fail(run, _sentence(error), "spawn_failed")
+    else:
+        try:
+            _tell(run, program, secret_names, now=now)
+        except DatabaseError:  # the runner finds the run again, by its directory
+            if started.pidfd is not None:
+                os.close(started.pidfd)
+            raise
+        return started
     return None
 
 
@@ -85,9 +106,37 @@ def _directory(run: Run, program: Program, secret_names: list[str], notes: tuple
         adapter_type=run.agent.adapter_type,
         claim_token=str(run.claim_token),
         mask_env=(*secret_names, *instance.names_to_censor()),
-        notes=notes,
+        notes=(*notes, *program.notes),
+        memo=dict(program.memo),
     )
     return rundir.create(root, str(run.pk), spec, program.environment)
+
+
+def _tell(run: Run, program: Program, secret_names: list[str], *, now: datetime) -> None:
+    """Tell on the run what was started, and with which variables beyond the host's own (H-82)."""
+    added = {name: value for name, value in program.environment.items() if os.environ.get(name) != value}
+    added.pop(_WAKE_PAYLOAD, None)
+    mask = redaction.Masker([added[name] for name in secret_names if name in added])
+    payload = {
+        "adapterType": run.agent.adapter_type,
+        "command": mask(program.argv[0]),
+        "commandArgs": [mask(word) for word in program.argv[1:]],
+        "cwd": str(program.cwd),
+        "env": {
+            name: redaction.MARKER if name in secret_names else mask(value) for name, value in added.items()
+        },
+        "timeoutSec": program.timeout_seconds,
+        "commandNotes": [mask(note) for note in program.notes],
+        "promptMetrics": dict(program.prompt_metrics) or None,
+        "modelProfile": (run.context_snapshot or {}).get(model_profiles.CONTEXT_KEY),
+    }
+    events.append(
+        run,
+        f"Started {Path(program.argv[0]).name}",
+        now=now,
+        event_type=EventType.ADAPTER_INVOKE,
+        payload=payload,
+    )
 
 
 def _fail(run: Run, message: str, code: str) -> None:

@@ -46,9 +46,12 @@ def of(issue_id: UUID) -> Story:
 
 
 def of_many(issue_ids: Iterable[UUID]) -> dict[UUID, Story]:
-    """Return what was done on each of `issue_ids` so far, in one query."""
+    """Return what was done on each of `issue_ids` so far, in one query; none for no issue."""
+    ids = list(issue_ids)
+    if not ids:
+        return {}
     with connection.cursor() as cursor:
-        cursor.execute(_STORIES, {"issues": list(issue_ids), "called_off": CALLED_OFF})
+        cursor.execute(_STORIES, {"issues": ids, "called_off": CALLED_OFF})
         rows = cursor.fetchall()
     return {
         issue_id: Story(was_called, run_id, Last(status, is_called_off, *counters) if run_id else None)

@@ -74,15 +74,13 @@ def of(issue: Issue, *, now: datetime) -> Waits:
 
 
 def of_many(issues: Sequence[Issue], *, now: datetime) -> dict[UUID, Waits]:
-    """Return what each of `issues` waits for, in three queries."""
+    """Return what each of `issues` waits for, in two queries; none for no issue."""
     ids = [issue.pk for issue in issues]
-    asked = set(
-        ApprovalLink.objects.filter(issue_id__in=ids, approval__status__in=APPROVAL_OPEN).values_list(
-            "issue_id", flat=True
-        )
-    )
+    if not ids:
+        return {}
+    linked = ApprovalLink.objects.filter(issue_id__in=ids, approval__status__in=APPROVAL_OPEN)
     put = Interaction.objects.filter(issue_id__in=ids, status=InteractionStatus.PENDING)
-    asked |= set(put.values_list("issue_id", flat=True))
+    asked = set(linked.values_list("issue_id", flat=True).union(put.values_list("issue_id", flat=True)))
     with connection.cursor() as cursor:
         cursor.execute(_PARENTS, {**_WORDS, "parents": ids})
         parents = {row[0] for row in cursor.fetchall()}

@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
 from issues import comments, lifecycle, search
 from issues.admin import filters, interactions, orders, parts, policy
 from issues.admin.attachments import AttachmentDeeds
+from issues.admin.feedback import FeedbackDeeds
 from issues.admin.forms import (
     IssueForm,
     assignee_choices,
@@ -29,7 +30,7 @@ from issues.admin.policy import PolicyDeeds
 from issues.admin.work_products import WorkProductDeeds
 from issues.choices import CLOSED, SYSTEM_DOCUMENT, IssuePriority
 from issues.fields import Fields
-from issues.models import Issue, IssueDocument, Relation
+from issues.models import Issue, IssueDocument, IssueLabel, Relation
 from paperclip.companies import told
 from paperclip.companies.models import Activity
 from paperclip.core import clock, links, naming, panels
@@ -46,7 +47,14 @@ _ACTIVITY_SHOWN = 40
 
 @admin.register(Issue)
 class IssueAdmin(
-    AttachmentDeeds, WorkProductDeeds, InteractionDeeds, PolicyDeeds, LiveParts, OrderPages, BoardModelAdmin
+    AttachmentDeeds,
+    FeedbackDeeds,
+    WorkProductDeeds,
+    InteractionDeeds,
+    PolicyDeeds,
+    LiveParts,
+    OrderPages,
+    BoardModelAdmin,
 ):
     """Tickets: the work that people write and agents take."""
 
@@ -81,10 +89,12 @@ class IssueAdmin(
     search_fields = ("title",)
     search_help_text = "Search issues"
     ordering = ("-last_activity_at",)
+    live_on = "activity heartbeat.run.queued heartbeat.run.status"
     deeds = {
         "update": "change",
         "comment": "comment",
         "detach": "detach",
+        "judge": "judge",
         "review": "review",
         "accept": "accept",
         "reject": "reject",
@@ -98,7 +108,8 @@ class IssueAdmin(
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the issues that are not hidden, with their labels."""
         rows = super().get_queryset(request).filter(hidden_at__isnull=True)
-        return rows.prefetch_related("label_links__label")
+        labelled = Prefetch("label_links", IssueLabel.objects.select_related("label"))
+        return rows.prefetch_related(labelled)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -116,9 +127,10 @@ class IssueAdmin(
             "created_by_user", "checkout_run",
         )  # fmt: skip
         rows = self.rows_of(request, company_ids).select_related(*related)
-        return rows.filter(hidden_at__isnull=True).defer(
-            "checkout_run__context_snapshot", "checkout_run__result_json"
+        shown: QuerySet[Any] = rows.filter(hidden_at__isnull=True).annotate(
+            has_cancelled_tree=orders.has_cancelled_tree()
         )
+        return shown.defer("checkout_run__context_snapshot", "checkout_run__result_json")
 
     def find(self, request: HttpRequest, reference: str, *, to_write: bool = False) -> Any:
         """Return the issue that an id or an identifier such as PAP-12 names."""
@@ -140,8 +152,7 @@ class IssueAdmin(
             "flow": policy.context(row, request),
             "orders": orders.context(row),
             "labels": [link.label for link in row.label_links.select_related("label")],
-            "blockers": _related(row, blocking=True),
-            "blocked": _related(row, blocking=False),
+            **_related(row),
             "children": list(
                 row.children.select_related("assignee_agent").order_by("issue_number")[:_CHILDREN_SHOWN]
             ),
@@ -203,13 +214,18 @@ def _assignee_value(issue: Issue) -> str:
     return f"user:{issue.assignee_user_id}" if issue.assignee_user_id else ""
 
 
-def _related(issue: Issue, *, blocking: bool) -> list[Issue]:
-    """Return the issues that block this one, or that this one blocks."""
-    end = "issue" if blocking else "related_issue"
-    other = {"related_issue": issue} if blocking else {"issue": issue}
-    rows = Relation.objects.filter(type="blocks", **other).select_related(f"{end}__assignee_agent")
-    found: list[Issue] = [getattr(row, end) for row in rows.order_by("created_at", "id")[:_CHILDREN_SHOWN]]
-    return found
+def _related(issue: Issue) -> dict[str, list[Issue]]:
+    """Return the issues that block this one, and those that it blocks, in one query, which takes the former first."""
+    ends = ("issue__assignee_agent", "related_issue__assignee_agent")
+    rows = Relation.objects.filter(Q(issue=issue) | Q(related_issue=issue), type="blocks").select_related(
+        *ends
+    )
+    is_blocked = ExpressionWrapper(Q(issue=issue), output_field=BooleanField())
+    listed = list(rows.order_by(is_blocked, "created_at", "id")[: 2 * _CHILDREN_SHOWN])
+    return {
+        "blockers": [row.issue for row in listed if row.related_issue_id == issue.pk][:_CHILDREN_SHOWN],
+        "blocked": [row.related_issue for row in listed if row.issue_id == issue.pk][:_CHILDREN_SHOWN],
+    }
 
 
 def _documents(issue: Issue) -> list[IssueDocument]:
@@ -221,15 +237,18 @@ def _documents(issue: Issue) -> list[IssueDocument]:
 
 def _entries(issue: Issue) -> list[told.Told]:
     rows = Activity.objects.filter(entity_type="issue", entity_id=str(issue.pk)).select_related("agent")
-    return told.tell(list(rows.order_by("-created_at", "-id")[:_ACTIVITY_SHOWN]), company_id=issue.company_id)
+    newest = list(rows.order_by("-created_at", "-id")[:_ACTIVITY_SHOWN])
+    known = {("issue", str(issue.pk)): _link(issue)}
+    return told.tell(newest, company_id=issue.company_id, known=known)
 
 
 def _links(company_id: UUID, ids: Collection[UUID]) -> dict[UUID, Link]:
     rows = Issue.objects.filter(company_id=company_id, pk__in=ids).only("id", "identifier", "title")
-    return {
-        row.pk: Link(row.identifier, reverse("admin:issues_issue_change", args=[row.pk]), row.title)
-        for row in rows
-    }
+    return {row.pk: _link(row) for row in rows}
+
+
+def _link(issue: Issue) -> Link:
+    return Link(issue.identifier, reverse("admin:issues_issue_change", args=[issue.pk]), issue.title)
 
 
 links.register("issue", _links)

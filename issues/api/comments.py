@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from issues import comments, queries
+from issues.api import paging
 from issues.api.base import IssueView
 from issues.api.shapes import CommentOut
 from issues.choices import AuthorType
@@ -20,7 +21,6 @@ from paperclip.core.api.inputs import Input
 from paperclip.core.api.schema import operation, query
 from paperclip.core.errors import NotFound
 
-MAX_PAGE = 500
 _TONES = ("neutral", "info", "success", "warning", "danger")
 # Which parts each kind of row has, the first being required (I-13).
 _ROW_PARTS: dict[str, tuple[str, ...]] = {
@@ -117,24 +117,21 @@ class CommentsView(IssueView):
         answers=CommentOut,
         many=True,
         query=[
-            query("after", text="Only comments after this one, in the asked order; it is not returned."),
+            *paging.PIECE,
             query("afterCommentId", text="The same as `after`."),
             query("order", enum=("asc", "desc")),
-            query("limit", int, "At most 500; all when absent."),
         ],
     )
     def get(self, request: Request, issue_id: str) -> Response:
         """Answer the thread, newest first unless `order=asc`."""
         target = self.locate(issue_id)
-        params = request.query_params
-        anchor = params.get("after") or params.get("afterCommentId")
-        after = naming.as_field_uuid(anchor) if anchor else None
-        if anchor and after is None:
-            return Response([])
-        is_ascending = params.get("order") == "asc"
-        return Response(
-            queries.comments(target, after=after, ascending=is_ascending, limit=_limit(params.get("limit")))
+        rows = queries.comments(
+            target,
+            after=paging.anchor(request, "after", "afterCommentId"),
+            ascending=request.query_params.get("order") == "asc",
+            limit=paging.limit(request),
         )
+        return Response(rows)
 
     @operation("Comment on an issue [I-170]", reads=CommentInput, answers=CommentOut, status=201)
     @repeating.once
@@ -172,15 +169,6 @@ class CommentItemView(IssueView):
 
     def _comment(self, reference: str) -> UUID:
         return self.part(reference, what="Comment")
-
-
-def _limit(text: str | None) -> int | None:
-    """Return how many comments are asked for; anything that is no positive number asks for all (I-70)."""
-    try:
-        count = int(float(text or ""))
-    except (ValueError, OverflowError):
-        return None
-    return min(count, MAX_PAGE) if count > 0 else None
 
 
 def _spoken(value: Any) -> Any:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from issues import documents, queries
+from issues.api import paging
 from issues.api.base import IssueView
 from issues.api.shapes import DocumentOut
 from paperclip.core.api.fields import Enum, Text, Uuid
@@ -95,10 +96,16 @@ class DocumentView(IssueView):
 class RevisionsView(IssueView):
     """`GET /issues/:id/documents/:key/revisions`."""
 
-    @operation("List the revisions of a document [I-182]", answers=DocumentRevisionOut, many=True)
+    @operation(
+        "List the revisions of a document [I-182]",
+        answers=DocumentRevisionOut,
+        many=True,
+        query=paging.PIECE,
+    )
     def get(self, request: Request, issue_id: str, key: str) -> Response:
         """Answer the revisions, newest first."""
-        return Response(queries.revisions(self.locate(issue_id), documents.key_of(key)))
+        target, after, limit = self.locate(issue_id), paging.anchor(request), paging.limit(request)
+        return Response(queries.revisions(target, documents.key_of(key), after=after, limit=limit))
 
 
 class RestoreView(IssueView):

@@ -12,6 +12,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from issues import queries
+from issues.api import paging
 from issues.api.base import IssueView
 from issues.api.policy import WholeInput, spoken
 from issues.choices import Continuation, InteractionKind, IssuePriority, WorkMode
@@ -350,11 +352,16 @@ _ANY_INPUT = PolymorphicProxySerializer(
 class InteractionsView(IssueView):
     """`GET` and `POST /issues/:id/interactions`."""
 
-    @operation("List what was put to people on an issue [I-173]", answers=InteractionOut, many=True)
+    @operation(
+        "List what was put to people on an issue [I-173]",
+        answers=InteractionOut,
+        many=True,
+        query=paging.PIECE,
+    )
     def get(self, request: Request, issue_id: str) -> Response:
         """Answer the interactions, oldest first."""
-        rows = Interaction.objects.filter(issue_id=self.locate(issue_id)).order_by("created_at", "id")
-        return Response(InteractionOut.render_many(rows))
+        target, after, limit = self.locate(issue_id), paging.anchor(request), paging.limit(request)
+        return Response(InteractionOut.render_many(queries.interactions(target, after=after, limit=limit)))
 
     @operation(
         "Put tasks, questions or a yes or no to a person [I-174]",

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from issues import lifecycle, listing, queries, references
 from issues.api.inputs import IssueInput, fields_of
+from issues.api.policy import PrincipalOut
 from issues.api.references import RelatedWorkOut
 from issues.api.shapes import ActiveRunOut, BlockerAttentionOut, IssueOut, RelationOut
 from issues.choices import IssueStatus
@@ -19,6 +20,7 @@ from issues.listing import Filters
 from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.core import naming
+from paperclip.core.api.outputs import Output
 from paperclip.core.api.schema import operation, query
 from paperclip.core.api.views import flag
 from paperclip.core.errors import BadRequest, Forbidden, Unprocessable
@@ -29,28 +31,43 @@ _UUID_FILTERS = (
     "labelId"
 )  # fmt: skip
 _TEXT_FILTERS = ("originKind", "originKindPrefix", "originId")
-_FLAGS = ("excludeRoutineExecutions", "includePluginOperations", "includeBlockedBy")
+_FLAGS = ("excludeRoutineExecutions", "includePluginOperations", "includeBlockedBy", "hidden")
 _MISSING = UUID(int=0)
 
-LIST_QUERY = [
+FILTER_QUERY = [
     query("status", text="Statuses, separated by commas."),
     query("assigneeAgentId", text="An agent's id, or `null` for issues without one."),
     *(query(name, text="A person's id, or `me`.") for name in _USER_FILTERS),
     *(query(name) for name in (*_UUID_FILTERS, *_TEXT_FILTERS)),
-    *(query(name, bool) for name in _FLAGS),
+    *(query(name, bool) for name in _FLAGS[:-1]),
+    query("hidden", bool, "The hidden issues instead of the others."),
     query("q", text="Words in identifier, title, description or comments."),
+]
+LIST_QUERY = [
+    *FILTER_QUERY,
     query("limit", int, "At most 1000; 500 when absent."),
     query("offset", int),
 ]
 
 
+class ExecutionStageOut(Output):
+    """Where the work of an issue stands in its policy: who judges it, and to whom it goes back."""
+
+    status = serializers.ChoiceField(choices=["pending", "changes_requested"])
+    current_stage_id = serializers.UUIDField(allow_null=True)
+    current_stage_type = serializers.CharField(allow_null=True)
+    current_participant = PrincipalOut(allow_null=True)
+    return_assignee = PrincipalOut(allow_null=True)
+
+
 class IssueRowOut(IssueOut):
-    """A row of a list (I-147): the description is cut, policies are left out."""
+    """A row of a list (I-147): the description is cut, policies are left out but for the stage."""
 
     active_run = ActiveRunOut(allow_null=True)
     blocker_attention = BlockerAttentionOut()
     productivity_review = serializers.DictField(allow_null=True)
     successful_run_handoff = serializers.DictField(allow_null=True)
+    execution_stage = ExecutionStageOut(allow_null=True)
     blocked_by = RelationOut(many=True, required=False)
     my_last_touch_at = serializers.DateTimeField(allow_null=True, required=False)
     last_external_comment_at = serializers.DateTimeField(allow_null=True, required=False)
@@ -59,7 +76,7 @@ class IssueRowOut(IssueOut):
     class Meta(IssueOut.Meta):
         fields: ClassVar = [
             *IssueOut.Meta.fields, "active_run", "blocker_attention", "productivity_review",
-            "successful_run_handoff", "blocked_by", "my_last_touch_at", "last_external_comment_at",
+            "successful_run_handoff", "execution_stage", "blocked_by", "my_last_touch_at", "last_external_comment_at",
             "is_unread_for_me",
         ]  # fmt: skip
 
@@ -98,6 +115,27 @@ class CompanyIssuesView(CompanyView):
         fields = fields_of(IssueInput.read(request.data))
         issue = lifecycle.create(company_id=self.company.pk, fields=fields, actor=self.actor, now=self.now)
         return Response(queries.issue_object(issue.pk) | references.related(issue.pk), status=201)
+
+
+class CountOut(Output):
+    """How many there are."""
+
+    count = serializers.IntegerField()
+
+
+class CompanyIssueCountView(CompanyView):
+    """`GET /companies/:companyId/issues/count`."""
+
+    @operation(
+        "Count the issues that a list with these filters has [IL-5]",
+        answers=CountOut,
+        query=FILTER_QUERY,
+        refuses=(422,),
+    )
+    def get(self, request: Request, company_id: str) -> Response:
+        """Answer the number of all pages together."""
+        filters = filters_of(request, self.actor.user_id)
+        return Response({"count": listing.count(self.company.pk, filters)})
 
 
 class IssuesView(ActorView):

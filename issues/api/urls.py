@@ -24,6 +24,7 @@ from issues.api import (
 urlpatterns = [
     path("issues", listing.IssuesView.as_view()),
     path("companies/<str:company_id>/issues", listing.CompanyIssuesView.as_view()),
+    path("companies/<str:company_id>/issues/count", listing.CompanyIssueCountView.as_view()),
     path("companies/<str:company_id>/labels", labels.LabelsView.as_view()),
     path("companies/<str:company_id>/search", search.SearchView.as_view()),
     path("labels/<str:label_id>", labels.LabelView.as_view()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from heartbeat import findings, providers, words
+from heartbeat import findings, providers, stops, words
 from heartbeat.choices import Mechanism, RunStatus
 from heartbeat.findings import Finding
 from heartbeat.models import Run
@@ -54,6 +54,7 @@ def items(company_id: UUID, *, now: datetime) -> list[Item]:
     """Return what waits for a person, newest reason first, in a fixed number of queries."""
     failed = list(_failed_runs(company_id, now=now))
     shown_agents = {item.who for item in failed}
+    stuck = list(_stuck_issues(company_id, now=now))
     found = [
         *_of_the_house(now=now),
         *_approvals(company_id),
@@ -61,7 +62,8 @@ def items(company_id: UUID, *, now: datetime) -> list[Item]:
         *_newcomers(company_id),
         *_judgements(company_id),
         *failed,
-        *_stuck_issues(company_id, now=now),
+        *stuck,
+        *_stopped_loops(company_id, shown={item.key for item in stuck}),
         *_agents_in_error(company_id, shown_agents),
         *_shut_accounts(company_id),
     ]
@@ -216,6 +218,30 @@ def _stuck_issues(company_id: UUID, *, now: datetime) -> Iterator[Item]:
             url=reverse("admin:issues_issue_change", args=[issue.pk]),
             at=max(finding.issue.last_activity_at for finding in found),
             act="Unblock",
+        )
+
+
+def _stopped_loops(company_id: UUID, *, shown: Set[str]) -> Iterator[Item]:
+    """Calls that were stopped for going in circles, where their issue does not stand still over it: one line each.
+
+    Other agents may be at work on the issue, or it has no part in it, as with calls by a timer.
+    """
+    told: set[UUID | None] = set()
+    for stop in stops.of_company(company_id):
+        if f"issue-{stop.issue_id}" in shown or (stop.is_between_agents and stop.issue_id in told):
+            continue
+        if stop.is_between_agents:
+            told.add(stop.issue_id)
+        about = f" · {stop.issue.identifier} {stop.issue.title}" if stop.issue is not None else ""
+        yield Item(
+            key=f"loop-{stop.pk}",
+            icon="loop",
+            group="wrong",
+            who=stop.agent.name,
+            text=f"is not called by itself any more: {stop.reason}{about}",
+            url=reverse("admin:companies_agent_change", args=[stop.agent_id]),
+            at=stop.created_at,
+            act="Look",
         )
 
 

@@ -57,7 +57,7 @@ def _count(company: Company, *, now: datetime) -> dict[str, Any]:
         "agents_running": agents["running"],
         "agents_error": agents["error"],
         "agents_paused": agents["paused"],
-        "has_agents": Agent.objects.filter(company=company).exclude(status=AgentStatus.TERMINATED).exists(),
+        "has_agents": any(agents.values()) or _has_agents(company),
         "open": sum(by_status.get(status, 0) for status in _SHOWN_STATUSES[:5]),
         "in_progress": by_status.get(IssueStatus.IN_PROGRESS, 0),
         "blocked": by_status.get(IssueStatus.BLOCKED, 0),
@@ -67,6 +67,11 @@ def _count(company: Company, *, now: datetime) -> dict[str, Any]:
         "budget_cents": budget,
         "spent_percent": round(100 * spent / budget) if budget else None,
     }
+
+
+def _has_agents(company: Company) -> bool:
+    """Whether there is an agent at all; the figures leave out those that wait to be approved."""
+    return Agent.objects.filter(company=company).exclude(status=AgentStatus.TERMINATED).exists()
 
 
 def _count_runs(company_id: UUID, *, now: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.urls import reverse
 
+from paperclip.companies import assets
 from paperclip.companies.choices import CompanyStatus
 from paperclip.core.scope import scope_of
 from paperclip.governance.choices import APPROVAL_OPEN
@@ -41,13 +42,22 @@ def switcher(request: HttpRequest) -> list[dict[str, Any]]:
             "title": company.name,
             "link": "",
             "icon": "domain",
-            "attrs": {"company": company, "chosen": scope.company},
+            "attrs": {
+                "company": company,
+                "chosen": scope.company,
+                "logo": assets.page_path(company.logo_asset) if company.logo_asset else "",
+            },
         }
         for company in scope.companies
     ]
-    if not scope.is_instance_admin:
-        return entries
-    return [*entries, {"title": "New company", "link": reverse("admin:companies_company_add"), "icon": "add"}]
+    more = []
+    if scope.is_instance_admin:
+        more.append(("New company", "companies_company_add", "add"))
+    if scope.is_instance_admin or scope.writable:
+        more.append(("Import a company", "board_import", "upload"))
+    return entries + [
+        {"title": title, "link": reverse(f"admin:{name}"), "icon": icon} for title, name, icon in more
+    ]
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -63,6 +73,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Members", "group", "companies_member_changelist"),
         _item("API keys", "key", "companies_boardapitoken_changelist"),
         _item("Secrets", "lock", "companies_secret_changelist"),
+        _item("Vaults", "shelves", "companies_secretproviderconfig_changelist"),
     ]
     if scope.may_write:
         settings.append(_item("Notifications", "notifications", "governance_notificationtarget_changelist"))
@@ -76,6 +87,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 home,
                 _item("Issues", "task_alt", "issues_issue_changelist"),
+                _item("Routines", "event_repeat", "routines_routine_changelist"),
                 _item("Approvals", "approval", "governance_approval_changelist", **badge),
             ]
         },
@@ -84,6 +96,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item("Agents", "smart_toy", "companies_agent_changelist"),
                 _item("Org chart", "account_tree", "board_org"),
+                _item("Skills", "school", "board_skills"),
                 _item("Projects", "folder", "companies_project_changelist"),
                 _item("Goals", "flag", "companies_goal_changelist"),
                 _item("Labels", "label", "issues_label_changelist"),
@@ -98,6 +111,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Costs", "payments", "board_costs"),
                 _item("Budgets", "savings", "governance_budgetpolicy_changelist"),
                 _item("Activity", "history", "companies_activity_changelist"),
+                _item("Feedback", "thumbs_up_down", "issues_feedbackvote_changelist"),
             ],
         },
         {"separator": True, "items": settings},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
+from django.db.models import F
 from django.http import HttpRequest
 
 from paperclip.companies import actors
@@ -22,7 +24,9 @@ def scope(request: HttpRequest) -> Scope:
     if not isinstance(request.user, User):
         return NOWHERE
     actor = actors.for_user(request.user)
-    companies = list(Company.objects.filter(pk__in=actor.company_ids).order_by("created_at", "id"))
+    # Their logos come along, for every page shows them in the switcher.
+    rows = Company.objects.filter(pk__in=actor.company_ids).annotate(logo_asset=F("logo__asset_id"))
+    companies = list(rows.order_by("created_at", "id"))
     archived = {company.id for company in companies if company.status == CompanyStatus.ARCHIVED}
     own = frozenset(
         company_id
@@ -44,7 +48,7 @@ def choose(request: HttpRequest, company_id: UUID) -> None:
     request.session[COMPANY_KEY] = str(company_id)
 
 
-def _chosen(request: HttpRequest, companies: list[Company]) -> Company | None:
+def _chosen(request: HttpRequest, companies: Sequence[Company]) -> Company | None:
     wanted = naming.as_field_uuid(request.session.get(COMPANY_KEY, ""))
     by_id = {company.id: company for company in companies}
     if wanted in by_id:

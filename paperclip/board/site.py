@@ -10,6 +10,7 @@ from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
 from paperclip.board import costs, home, org, scoping, search, switching
+from paperclip.companies import skill_pages
 from paperclip.companies.login_form import LoginForm
 from paperclip.core.admin import BoardModelAdmin
 from paperclip.portability import pages as portability_pages
@@ -65,6 +66,7 @@ class BoardSite(UnfoldAdminSite):
             path("home/<slug:part>/", self.admin_view(home.part), name="board_home_part"),
             path("costs/", self.admin_view(lambda request: costs.page(request, self)), name="board_costs"),
             path("org/", self.admin_view(lambda request: org.page(request, self)), name="board_org"),
+            *skill_pages.urls(self),
             *portability_pages.urls(self),
             *super().get_urls(),
         ]

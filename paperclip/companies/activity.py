@@ -18,6 +18,7 @@ from paperclip.core.errors import Unprocessable
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
+_AT_ONCE = 500
 
 _written = threading.local()
 
@@ -34,17 +35,27 @@ def record(
     run_id: UUID | None = None,
 ) -> Activity:
     """Write one row; secrets in `details` are taken out. `run_id` overrides the actor's run."""
-    return Activity.objects.create(
-        company_id=company_id,
-        actor_type=actor.type,
-        actor_id=actor.id,
-        action=action,
-        entity_type=entity_type,
-        entity_id=str(entity_id),
-        agent_id=actor.agent_id,
-        run_id=run_id or actor.run_id,
-        details=jsonable.plain(redaction.data(details)) if details else None,
-        created_at=_moment(now),
+    row = _row(company_id, actor, action, entity_type, entity_id, now, details, run_id)
+    row.save(force_insert=True)
+    return row
+
+
+def record_all(
+    *,
+    company_id: UUID,
+    actor: Actor,
+    action: str,
+    entity_type: str,
+    details: Mapping[UUID, Mapping[str, Any]],
+    now: datetime,
+) -> None:
+    """Write a row about each thing that `details` are by the id of; see `record`."""
+    Activity.objects.bulk_create(
+        (
+            _row(company_id, actor, action, entity_type, entity_id, now, told)
+            for entity_id, told in details.items()
+        ),
+        batch_size=_AT_ONCE,
     )
 
 
@@ -85,11 +96,18 @@ def recent(
     agent_id: UUID | None = None,
     entity_type: str | None = None,
     entity_id: str | None = None,
+    after: UUID | None = None,
 ) -> list[Activity]:
-    """Return the newest rows of a company, at most `limit`, those about hidden issues left out (C-96)."""
+    """Return the newest rows of a company, at most `limit`, those about hidden issues left out (C-96).
+
+    With the id of a row in `after`, those the list has behind it: nothing when it is not among them (CW-29).
+    """
     rows = Activity.objects.filter(company=company).order_by("-created_at", "-id")
     given = {"agent_id": agent_id, "entity_type": entity_type, "entity_id": entity_id}
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
+    if after is not None:
+        last = rows.filter(pk=after).only("id", "created_at").first()
+        rows = rows.none() if last is None else rows.filter(_older_than(last))
     found: list[Activity] = []
     page = list(rows[:limit])
     # Hidden issues are few: looking at the page in hand is cheaper than asking the whole log about them.
@@ -98,10 +116,36 @@ def recent(
         found += [row for row in page if not (row.entity_type == "issue" and row.entity_id in hidden)]
         if len(found) >= limit or len(page) < limit:
             break
-        last = page[-1]
-        older = Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id)
-        page = list(rows.filter(older)[:limit])
+        page = list(rows.filter(_older_than(page[-1]))[:limit])
     return found[:limit]
+
+
+def _older_than(row: Activity) -> Q:
+    return Q(created_at__lt=row.created_at) | Q(created_at=row.created_at, id__lt=row.id)
+
+
+def _row(
+    company_id: UUID,
+    actor: Actor,
+    action: str,
+    entity_type: str,
+    entity_id: UUID | str,
+    now: datetime,
+    details: Mapping[str, Any] | None,
+    run_id: UUID | None = None,
+) -> Activity:
+    return Activity(
+        company_id=company_id,
+        actor_type=actor.type,
+        actor_id=actor.id,
+        action=action,
+        entity_type=entity_type,
+        entity_id=str(entity_id),
+        agent_id=actor.agent_id,
+        run_id=run_id or actor.run_id,
+        details=jsonable.plain(redaction.data(details)) if details else None,
+        created_at=_moment(now),
+    )
 
 
 def _moment(now: datetime) -> datetime:

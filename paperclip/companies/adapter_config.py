@@ -6,7 +6,7 @@ runs before its work, would run programs of its choice (C-56, CW-10).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from paperclip.companies import bindings
@@ -24,7 +24,8 @@ INSTRUCTION_KEYS = (
 _CARRIED_KEYS = (
     "env", "cwd", "timeoutSec", "graceSec", "promptTemplate", "bootstrapPromptTemplate", *INSTRUCTION_KEYS,
 )  # fmt: skip
-_HOST_COMMANDS = ("provisionCommand", "teardownCommand")
+_HOST_COMMANDS = ("provisionCommand", "teardownCommand", "worktreeParentDir")
+_HOST_SERVICES = ("workspaceRuntime",)
 # What decides which program runs, where, with what environment and behind which guard; or which host is
 # called.
 _OWN_HOST_KEYS = (
@@ -33,6 +34,26 @@ _OWN_HOST_KEYS = (
     "dangerouslyBypassSandbox",
 )  # fmt: skip
 _PROFILE_KEYS = frozenset({"enabled", "label", "adapterConfig"})
+
+
+# Adapter type and configuration -> (key, what is wrong with its value); what can run here knows the keys of its kinds.
+Look = Callable[[str, Mapping[str, Any]], Iterable[tuple[str, str]]]
+_looks: list[Look] = []
+
+
+def register_look(look: Look) -> None:
+    """Have configurations looked at by `look` when they are saved; registering it again changes nothing."""
+    if look not in _looks:
+        _looks.append(look)
+
+
+def require_fitting(adapter_type: str, config: Mapping[str, Any], *path: str | int) -> None:
+    """Raise Invalid, naming every key, for values that an adapter of this type could not use (A-2)."""
+    faults = [fault for look in _looks for fault in look(adapter_type, config)]
+    if faults:
+        raise Invalid(
+            [{"code": "custom", "path": [*path, key], "message": message} for key, message in faults]
+        )
 
 
 def require_known_type(adapter_type: str) -> None:
@@ -143,11 +164,16 @@ def refuse_host_changes(*, before: tuple[Config, Config], after: tuple[Config, C
 
 
 def refuse_strategy_changes(before: Config, after: Config, path: str) -> None:
-    """Raise Forbidden if the `workspaceStrategy` of an object got another host command (C-56, C-67)."""
+    """Raise Forbidden if the `workspaceStrategy` of an object got another host command, or the object other services
+    (C-56, C-67, WW-13).
+    """
     _refuse_changes(
         f"{path}.workspaceStrategy", _strategy(before), _strategy(after), _HOST_COMMANDS,
         "Agent keys cannot modify host-executed workspace commands ({}).",
     )  # fmt: skip
+    _refuse_changes(
+        path, before, after, _HOST_SERVICES, "Agent keys cannot modify host-executed workspace commands ({})."
+    )
 
 
 def _adapter_configs(adapter_config: Config, runtime_config: Config) -> Iterator[tuple[str, Config]]:

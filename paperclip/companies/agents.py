@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 
 from paperclip.companies import (
     activity,
     adapter_config,
+    agent_rules,
     bindings,
     instructions,
     ledger,
@@ -45,7 +45,7 @@ from paperclip.companies.choices import (
 )
 from paperclip.companies.models import Agent, AgentApiKey, AgentConfigRevision, Company
 from paperclip.core import naming
-from paperclip.core.errors import Conflict, Forbidden, Unprocessable
+from paperclip.core.errors import Conflict, Unprocessable
 
 PAUSED_TEXT = "Cancelled due to agent pause"
 BUDGET_TEXT = "Cancelled due to budget pause"
@@ -53,9 +53,6 @@ TERMINATED_TEXT = "Cancelled due to agent termination"
 
 # Columns a client may set when an agent is made; permissions have their own shape.
 _PLAIN = ("role", "title", "icon", "capabilities", "budget_monthly_cents", "metadata")
-# Whoever may set these decides what an agent is worth and where it stands; an agent never decides it (CW-10).
-_BOARD_FIELDS = {"status": "status", "budget_monthly_cents": "budgetMonthlyCents"}
-_NOT_ONES_OWN = {"role": "role", "reports_to": "reportsTo", "adapter_type": "adapterType"}
 _SETTABLE = (AgentStatus.ACTIVE, AgentStatus.IDLE, AgentStatus.ERROR)
 
 
@@ -74,8 +71,9 @@ def create(
     """
     adapter_type = fields.get("adapter_type") or "process"
     adapter_config.require_known_type(adapter_type)
-    _require_environment(fields)
+    agent_rules.require_environment(fields)
     config = adapter_config.checked(fields.get("adapter_config") or {}, "adapterConfig")
+    adapter_config.require_fitting(adapter_type, config, "adapterConfig")
     runtime = adapter_config.checked_runtime(fields.get("runtime_config") or {}, with_defaults=True)
     instructions.refuse_legacy_templates(adapter_type, config)
     if fields.get("desired_skills") is not None:
@@ -84,7 +82,7 @@ def create(
     permissions = fields.get("permissions") or {}
     if actor.is_agent:
         adapter_config.refuse_host_changes(before=({}, {}), after=(config, runtime), own=False)
-        _refuse_promotion(actor, role=role, permissions=permissions)
+        agent_rules.refuse_promotion(actor, role=role, permissions=permissions)
     with transaction.atomic():
         if fields.get("budget_monthly_cents"):
             ledger.lock(company.id)
@@ -95,7 +93,7 @@ def create(
         agent = Agent.objects.create(
             **{name: fields[name] for name in _PLAIN if fields.get(name) is not None},
             company=company,
-            name=shortnames.free_name(fields["name"], _shortnames(company.id)),
+            name=shortnames.free_name(fields["name"], agent_rules.shortnames(company.id)),
             reports_to_id=fields.get("reports_to"),
             status=AgentStatus.PENDING_APPROVAL if pending else AgentStatus.IDLE,
             adapter_type=adapter_type,
@@ -155,7 +153,7 @@ def update(
     3. write, keep a revision, log;
     4. make the move a new status asks for, as if its own endpoint had been called.
     """
-    _require_environment(fields)
+    agent_rules.require_environment(fields)
     if fields.get("adapter_type") is not None:
         adapter_config.require_known_type(fields["adapter_type"])
     with transaction.atomic():
@@ -166,9 +164,9 @@ def update(
         before, allowed = revisions.tracked(row), row.budget_monthly_cents
         values = _new_values(row, fields, replace=replace_adapter_config)
         if actor.is_agent:
-            _refuse_agent_changes(row, values, fields.get("status"), actor)
-        _require_free_shortname(row, values.get("name", row.name))
-        _require_reporting_line(row, values.get("reports_to_id"))
+            agent_rules.refuse_agent_changes(row, values, fields.get("status"), actor)
+        agent_rules.require_free_shortname(row, values.get("name", row.name))
+        agent_rules.require_reporting_line(row, values.get("reports_to_id"))
         changed_config = _changed(row.adapter_config, values.get("adapter_config"))
         changed_runtime = _changed(row.runtime_config, values.get("runtime_config"))
         for name, value in values.items():
@@ -376,6 +374,7 @@ def _new_values(agent: Agent, fields: Mapping[str, Any], *, replace: bool) -> di
     type_changes = values.get("adapter_type", agent.adapter_type) != agent.adapter_type
     if fields.get("adapter_config") is not None or type_changes:
         sent = adapter_config.checked(fields.get("adapter_config") or {}, "adapterConfig")
+        adapter_config.require_fitting(values.get("adapter_type", agent.adapter_type), sent, "adapterConfig")
         values["adapter_config"] = adapter_config.merged(
             agent.adapter_config, sent, replace=replace, type_changes=type_changes
         )
@@ -384,64 +383,6 @@ def _new_values(agent: Agent, fields: Mapping[str, Any], *, replace: bool) -> di
             fields["runtime_config"], with_defaults=False
         )
     return values
-
-
-def _refuse_agent_changes(agent: Agent, values: Mapping[str, Any], status: str | None, actor: Actor) -> None:
-    own = actor.agent_id == agent.id
-    if status is not None and status != agent.status:
-        raise Forbidden("Agents cannot modify the status of an agent")
-    for column, wire in _BOARD_FIELDS.items():
-        if column in values and values[column] != getattr(agent, column):
-            raise Forbidden(f"Agents cannot modify {wire}; the board sets it")
-    for name, wire in _NOT_ONES_OWN.items():
-        column = "reports_to_id" if name == "reports_to" else name
-        if own and column in values and values[column] != getattr(agent, column):
-            raise Forbidden(f"Agents cannot modify their own {wire}")
-    if values.get("role", agent.role) != agent.role:
-        _refuse_promotion(actor, role=values["role"], permissions={})
-    adapter_config.refuse_host_changes(
-        before=(agent.adapter_config, agent.runtime_config),
-        after=(
-            values.get("adapter_config", agent.adapter_config),
-            values.get("runtime_config", agent.runtime_config),
-        ),
-        own=own,
-    )
-
-
-def _refuse_promotion(actor: Actor, *, role: str, permissions: Mapping[str, Any]) -> None:
-    """Only the board appoints a CEO, and only a CEO hands on the right to hire (CW-11)."""
-    if role == AgentRole.CEO:
-        raise Forbidden("Only the board can appoint a CEO")
-    is_ceo = actor.agent is not None and actor.agent.role == AgentRole.CEO
-    if permissions.get("can_create_agents") and not is_ceo:
-        raise Forbidden("Only CEO can manage permissions")
-
-
-def _require_environment(fields: Mapping[str, Any]) -> None:
-    if fields.get("default_environment_id") is not None:
-        raise Unprocessable("defaultEnvironmentId: environment not found in this company")
-
-
-def _require_free_shortname(agent: Agent, name: str) -> None:
-    key = naming.slug(name)
-    if key and key != naming.slug(agent.name) and key in _shortnames(agent.company_id, but=agent):
-        raise Conflict(f"Agent shortname '{key}' is already in use in this company")
-
-
-def _require_reporting_line(agent: Agent, manager_id: UUID | None) -> None:
-    if manager_id is None or manager_id == agent.reports_to_id:
-        return
-    if manager_id != agent.id:
-        org.require_manager(agent.company_id, manager_id)
-    org.require_place(agent.company_id, agent.id, manager_id)
-
-
-def _shortnames(company_id: UUID, *, but: Agent | None = None) -> set[str]:
-    rows = Agent.objects.filter(company_id=company_id).exclude(status=AgentStatus.TERMINATED)
-    if but is not None:
-        rows = rows.exclude(pk=but.pk)
-    return {naming.slug(name) for name in rows.values_list("name", flat=True)}
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> list[str]:

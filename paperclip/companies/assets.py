@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.urls import get_script_prefix
 
 from paperclip.companies import activity
 from paperclip.companies.actors import Actor
@@ -124,6 +125,11 @@ def logos(company_ids: Iterable[UUID]) -> dict[UUID, UUID]:
 def content_path(asset_id: UUID) -> str:
     """Return the address that answers an asset's file."""
     return f"/api/assets/{asset_id}/content"
+
+
+def page_path(asset_id: UUID) -> str:
+    """Return the same address as pages name it, below wherever the product is mounted."""
+    return get_script_prefix().rstrip("/") + content_path(asset_id)
 
 
 def remove(asset_ids: Sequence[UUID]) -> None:

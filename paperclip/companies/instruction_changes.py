@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from paperclip.companies.actors import Actor
 from paperclip.companies.choices import BUNDLE_ADAPTERS, BundleMode, RevisionSource
 from paperclip.companies.models import Agent
 from paperclip.core import folders
-from paperclip.core.errors import NotFound, Unprocessable
+from paperclip.core.errors import Conflict, NotFound, Unprocessable
 
 _PATH_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}(?:Path|File)")
 
@@ -81,15 +82,25 @@ def set_bundle(
 
 
 def put(
-    *, agent: Agent, path: str, content: str, clear_legacy: bool, actor: Actor, now: datetime
+    *,
+    agent: Agent,
+    path: str,
+    content: str,
+    clear_legacy: bool,
+    actor: Actor,
+    now: datetime,
+    base: str | None = None,
 ) -> instructions.File:
     """Write one file of the agent's instructions, in a managed folder unless it has another.
 
-    Raises Unprocessable for a path that leaves the folder or leads through a link, TooLarge above 512 KiB.
+    `base` is the `digest` of what the writer began with, empty for a new file. Raises Conflict when it says something
+    else by now, Unprocessable for a path that leaves the folder or leads through a link, TooLarge above 512 KiB.
     """
     place = folders.path_of(path)
     with transaction.atomic():
         row = _locked(agent)
+        if base is not None:
+            _require_unchanged(row, path, base)
         config = _without_legacy(row, clear_legacy)
         root = instructions.root_of(row)
         if root is None:
@@ -100,6 +111,26 @@ def put(
         size = folders.write(root, place, content)
         _log(row, "agent.instructions_file_updated", actor, now, {"path": str(place), "size": size})
     return instructions.read(row, path)
+
+
+def digest(content: str) -> str:
+    """Return what tells one text from another."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _require_unchanged(agent: Agent, path: str, base: str) -> None:
+    try:
+        content = instructions.read(agent, path).content or ""
+    except NotFound:
+        if base:
+            raise Conflict(
+                f"{path} has been deleted meanwhile; save it under this name as a new file"
+            ) from None
+        return
+    if not base:
+        raise Conflict(f"There is a file {path} already; open it to change it")
+    if digest(content) != base:
+        raise Conflict(f"{path} has been changed meanwhile; copy what you wrote and open it anew")
 
 
 def delete(*, agent: Agent, path: str, actor: Actor, now: datetime) -> Agent:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from paperclip.companies import activity, ranks, rights, tokens
+from paperclip.companies import activity, invite_defaults, ranks, rights, tokens
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import InviteState, InviteType, JoinType, Permission
 from paperclip.companies.models import Company, Invite, User
@@ -139,6 +139,7 @@ def bootstrap_is_open(now: datetime) -> bool:
 def _insert(
     company: Company, fields: Mapping[str, Any], actor: Actor, now: datetime, action: str
 ) -> tuple[Invite, str]:
+    invite_defaults.check(fields.get("defaults_payload"))
     token = tokens.new_invite_token()
     with transaction.atomic():
         invite = Invite.objects.create(

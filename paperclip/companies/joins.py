@@ -10,7 +10,17 @@ from uuid import UUID
 
 from django.db import transaction
 
-from paperclip.companies import activity, actors, agents, invites, keys, members, ranks, tokens
+from paperclip.companies import (
+    activity,
+    actors,
+    agents,
+    invite_defaults,
+    invites,
+    keys,
+    members,
+    ranks,
+    tokens,
+)
 from paperclip.companies.actors import Actor
 from paperclip.companies.choices import (
     AGENT_UNASSIGNABLE,
@@ -195,7 +205,11 @@ def _locked_pending(request: JoinRequest) -> JoinRequest:
 def _let_in(row: JoinRequest, user: User, actor: Actor, now: datetime) -> None:
     role = MemberRole(row.invite.human_role or DEFAULT_ROLE)
     ranks.require_role_within_reach(actor, row.company_id, role)
-    members.join_with_role(company_id=row.company_id, user=user, role=role, granted_by=actor.user, now=now)
+    member = members.join_with_role(
+        company_id=row.company_id, user=user, role=role, granted_by=actor.user, now=now
+    )
+    more = invite_defaults.of_person(row.invite.defaults_payload).grants
+    members.add_grants(member=member, keys=more, actor=actor, now=now)
 
 
 def _take_on(row: JoinRequest, company: Company, actor: Actor, now: datetime) -> Agent:
@@ -208,16 +222,21 @@ def _take_on(row: JoinRequest, company: Company, actor: Actor, now: datetime) ->
     head = next((one for one in chief if one.reports_to_id is None), chief.first())
     if head is None:
         raise Conflict("Join request cannot be approved because this company has no active CEO")
-    payload = row.agent_defaults_payload or {}
+    defaults = invite_defaults.of_agent(row.invite.defaults_payload)
+    kind = row.adapter_type or defaults.adapter_type
+    # A configuration belongs to its adapter: of another one nothing is taken over.
+    base = defaults.adapter_config if defaults.adapter_type in (None, kind) else {}
     fields: dict[str, Any] = {
         "name": row.agent_name,
         "role": AgentRole.GENERAL,
         "reports_to": head.pk,
-        "capabilities": row.capabilities,
-        "adapter_type": row.adapter_type,
-        "adapter_config": payload,
+        "capabilities": row.capabilities or defaults.capabilities,
+        "adapter_type": kind,
+        "adapter_config": {**base, **(row.agent_defaults_payload or {})},
     }
     agent = agents.create(company=company, fields=fields, actor=actor, now=now)
+    member = Member.objects.get(company=company, principal_type=PrincipalType.AGENT, principal_id=agent.pk)
+    members.add_grants(member=member, keys=defaults.grants, actor=actor, now=now)
     activity.record(
         company_id=company.id,
         actor=actor,

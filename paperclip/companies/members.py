@@ -88,6 +88,13 @@ def set_agent_grant(
     )
 
 
+def add_grants(*, member: Member, keys: Sequence[str], actor: Actor, now: datetime) -> None:
+    """Let a member do more. Raises Forbidden for what the actor does not hold (C-35)."""
+    ranks.require_held(actor, member, keys)
+    for key in keys:
+        _grant(member, key, scope=None, granted_by=actor.user, now=now)
+
+
 def update(
     *,
     member: Member,

@@ -38,11 +38,13 @@ def remove(*, company: Company, actor: Actor, now: datetime) -> None:
         hashes = set(Asset.objects.filter(company=row).values_list("sha256", flat=True))
         gone = erasure.erase(Company, row.pk)
         transaction.on_commit(lambda: assets.drop_unnamed(hashes), robust=True)
-        transaction.on_commit(lambda: _remove_instructions(row), robust=True)
+        transaction.on_commit(lambda: _remove_texts(row), robust=True)
     log.warning("company %s was deleted by %s, with %d rows", row.pk, actor.id, sum(gone.values()))
 
 
-def _remove_instructions(company: Company) -> None:
-    folder = Path(settings.INSTRUCTIONS_ROOT) / str(company.pk)
-    if folder.is_dir():
-        shutil.rmtree(folder)
+def _remove_texts(company: Company) -> None:
+    """Remove the instructions of the company's agents, and what was made of them for runs."""
+    for root in (settings.INSTRUCTIONS_ROOT, settings.BUNDLES_ROOT):
+        folder = Path(root) / str(company.pk)
+        if folder.is_dir():
+            shutil.rmtree(folder)

@@ -74,13 +74,30 @@ def catalogue() -> tuple[Skill, ...]:
     return tuple(found)
 
 
-def text_of(name: str) -> str:
-    """Return a skill's text by its name or key. Raises NotFound."""
+def text_of(name: str, file: str = FILE) -> str:
+    """Return a skill's text by its name or key, or another of its pages, such as `references/api.md`.
+
+    Raises NotFound.
+    """
     wanted = name.strip().lower().removeprefix(_PREFIX)
     for skill in catalogue():
         if skill.name.lower() == wanted:
-            return skill.path.read_text()
+            page = pages_of(skill).get(file)
+            if page is None:
+                raise NotFound("Skill page not found")
+            return page.read_text()
     raise NotFound("Skill not found")
+
+
+def pages_of(skill: Skill) -> dict[str, Path]:
+    """Return the pages of a skill by their paths below its folder."""
+    folder = skill.path.parent
+    return {page.relative_to(folder).as_posix(): page for page in sorted(folder.rglob("*.md"))}
+
+
+def body_of(skill: Skill) -> str:
+    """Return what a skill says, without the lines at its top that describe it."""
+    return _FRONT.sub("", skill.path.read_text())
 
 
 def wanted(config: Mapping[str, Any]) -> list[str]:

@@ -84,5 +84,10 @@ def read_run_token(token: str) -> dict[str, Any] | None:
 
 
 def _run_token_key() -> bytes:
-    """Derive the signing key, so that a run token is never a valid signature for anything else of the product."""
+    """Return the signing key: what is set for it, else one that is derived.
+
+    Derived, so that a run token is never a valid signature for anything else of the product.
+    """
+    if settings.AGENT_JWT_SECRET:
+        return bytes(settings.AGENT_JWT_SECRET.encode())
     return hashlib.sha256(b"paperclip.run-token:" + settings.SECRET_KEY.encode()).digest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -82,6 +82,16 @@ _VERBS: dict[str, str] = {
     "agent.key_revoked": "revoked a key of",
     "agent.config_rolled_back": "rolled back the configuration of",
     "agent.budget_updated": "set the budget of",
+    "agent.instructions_path_updated": "named the instructions of",
+    "agent.instructions_bundle_updated": "moved the instructions of",
+    "agent.instructions_file_updated": "wrote instructions of",
+    "agent.instructions_file_deleted": "deleted instructions of",
+    "agent.skills_synced": "chose the skills of",
+    "hire_hook.succeeded": "told the program of its hire:",
+    "hire_hook.failed": "could not tell the program of its hire:",
+    "hire_hook.error": "could not tell the program of its hire:",
+    "issue.feedback_vote_saved": "judged what was written on",
+    "company.branding_updated": "changed the look of",
     "company.created": "founded",
     "company.updated": "changed",
     "company.archived": "archived",
@@ -117,6 +127,15 @@ _VERBS: dict[str, str] = {
     "secret_provider_config.health_checked": "asked after the vault",
     "secret.remote_import.previewed": "looked into the vault",
     "secret.remote_import.completed": "linked secrets of the vault",
+    "routine.created": "set up",
+    "routine.updated": "changed",
+    "routine.revision_created": "kept a revision of",
+    "routine.revision_restored": "restored a revision of",
+    "routine.trigger_created": "gave a trigger to",
+    "routine.trigger_updated": "changed a trigger of",
+    "routine.trigger_deleted": "took a trigger from",
+    "routine.trigger_secret_rotated": "gave a new secret to",
+    "routine.run_triggered": "set off",
     "failure_rule.created": "set up",
     "failure_rule.updated": "changed",
     "failure_rule.enabled": "switched on",
@@ -192,14 +211,22 @@ _ACTION_ICONS = {
 _ICONS = {
     "issue": "task_alt", "agent": "smart_toy", "heartbeat_run": "play_circle", "company": "domain",
     "project": "folder", "goal": "flag", "approval": "approval", "cost_event": "payments",
+    "routine": "event_repeat", "routine_trigger": "schedule", "routine_run": "event_repeat",
     "budget_policy": "savings", "budget_incident": "savings", "finance_event": "payments", "label": "label",
 }  # fmt: skip
 
 
-def tell(rows: Sequence[Activity], *, company_id: UUID) -> list[Told]:
-    """Return the sentences of `rows`, in one query for people and one per kind of thing. `agent` is read."""
+def tell(
+    rows: Sequence[Activity], *, company_id: UUID, known: Mapping[tuple[str, str], Link] | None = None
+) -> list[Told]:
+    """Return the sentences of `rows`, in one query for people and one per kind of thing. `agent` is read.
+
+    `known` are the links to things that the caller has at hand, by kind and id.
+    """
     people = _people(rows)
-    subjects = links.resolve(company_id, [(row.entity_type, row.entity_id) for row in rows])
+    subjects = dict(known or {})
+    wanted = {(row.entity_type, row.entity_id) for row in rows} - set(subjects)
+    subjects |= links.resolve(company_id, wanted)
     return [
         Told(
             row=row,
@@ -246,8 +273,12 @@ def _more(row: Activity) -> str:
         return f"{str(was).replace('_', ' ')} → {now}" if was else f"→ {now}"
     if row.action.startswith("issue.document") and isinstance(details.get("key"), str):
         return str(details["key"])
+    if row.action.startswith("agent.instructions_file") and isinstance(details.get("path"), str):
+        return str(details["path"])
     if row.action == "issue.attachment_added" and isinstance(details.get("originalFilename"), str):
         return str(details["originalFilename"])
+    if row.action == "routine.revision_created" and isinstance(details.get("changeSummary"), str):
+        return str(details["changeSummary"])
     if row.action == "issue.updated":
         return ", ".join(_words(key) for key in details if not key.startswith("_") and key not in _SILENT)
     return ""

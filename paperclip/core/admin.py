@@ -22,9 +22,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from paperclip.core import forms, lists, naming
+from paperclip.core import forms, fragments, lists, naming
 from paperclip.core.errors import Refusal
 from paperclip.core.scope import COMPANY_KEY, scope_of
+
+_LIST_ROWS = "list-rows"  # the part of a list's page that is asked for alone
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class BoardModelAdmin(ModelAdmin):
     empty_title: ClassVar[str] = "Nothing here yet"
     empty_text: ClassVar[str] = ""
     intro: ClassVar[str] = ""
+    live_on: ClassVar[str] = ""  # the live events at which a list that is looked at asks for its rows anew
 
     change_list_template = "board/list.html"
     paginator = lists.BoundedPaginator
@@ -152,7 +155,7 @@ class BoardModelAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list."""
+        """Show the list; a list that is shown already gets its rows alone."""
         if scope_of(request).company is None:
             return redirect("admin:index")
         title = str(self.opts.verbose_name_plural).capitalize()
@@ -160,6 +163,8 @@ class BoardModelAdmin(ModelAdmin):
         context = {"title": title, "page_admin": self, "intro": self.intro, "may_write": may_write}
         context |= extra_context or {}
         response: HttpResponse = super().changelist_view(request, context)
+        if isinstance(response, TemplateResponse) and request.headers.get("HX-Target") == _LIST_ROWS:
+            return fragments.answer(request, "board/list_rows.html", response.context_data or {})
         return response
 
     # One row.

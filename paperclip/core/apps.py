@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import pre_migrate
 
 
 class CoreConfig(AppConfig):
@@ -9,3 +10,6 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from paperclip.core import checks as checks  # registers the system checks
+        from paperclip.core import migrating
+
+        pre_migrate.connect(migrating.bundle_plan, sender=self)

@@ -35,16 +35,20 @@ class Identifiers:
     url: Callable[[str], str]
 
 
-def render(text: str | None, identifiers: Identifiers | None = None) -> SafeString:
+def render(
+    text: str | None, identifiers: Identifiers | None = None, *, keeps_lines: bool = True
+) -> SafeString:
     """Return `text` as HTML that may stand on a page.
 
+    Lines end where they do in the text, as people type; without `keeps_lines` they flow, as in files that are wrapped.
     Issues of `identifiers` are linked where their name stands as a word, and where the text uses the interface's
     own addresses (`/PAP/issues/PAP-12`). Texts beyond 400,000 characters are cut, so that one document cannot
     hold up a page.
     """
     if not text:
         return SafeString("")
-    html = _parser.render(text[:_MAX_CHARS], {"identifiers": identifiers})
+    parser = _parser if keeps_lines else _flowing
+    html = parser.render(text[:_MAX_CHARS], {"identifiers": identifiers})
 
     def attribute(tag: str, name: str, value: str) -> str | None:
         known = _REFERENCE_LINK.fullmatch(value) if tag == "a" and name == "href" and identifiers else None
@@ -93,6 +97,12 @@ def _text(content: str) -> Token:
     return Token("text", "", 0, content=content)
 
 
-_parser = MarkdownIt("js-default", {"html": False, "linkify": False, "typographer": False, "breaks": True})
-_parser.disable("image")
-_parser.core.ruler.push("issue_identifiers", _link_identifiers)
+def _made(*, breaks: bool) -> MarkdownIt:
+    options = {"html": False, "linkify": False, "typographer": False, "breaks": breaks}
+    parser = MarkdownIt("js-default", options)
+    parser.disable("image")
+    parser.core.ruler.push("issue_identifiers", _link_identifiers)
+    return parser
+
+
+_parser, _flowing = _made(breaks=True), _made(breaks=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from uuid import UUID
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -11,7 +11,7 @@ _ANY_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*-\d{1,10}")
 
 
-@cache
+@lru_cache(maxsize=4096)  # names may be a caller's own
 def camel(name: str) -> str:
     """Return `started_at` as `startedAt`."""
     head, *tail = name.split("_")

@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
@@ -36,10 +36,14 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status and the beginning of the body, 64 KiB unless more was asked for."""
+    """What came back: the status, the beginning of the body (64 KiB unless more was asked for), the headers.
+
+    Names of headers are in small letters.
+    """
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(url: str) -> None:
@@ -66,6 +70,13 @@ def get(
     return _exchange(
         "GET", url, body=None, headers=headers, timeout_seconds=timeout_seconds, most_bytes=most_bytes
     )
+
+
+def send(
+    method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], timeout_seconds: float
+) -> Answer:
+    """Make a request of any method and return the answer, as `post` does."""
+    return _exchange(method, url, body=body, headers=headers, timeout_seconds=timeout_seconds)
 
 
 def _exchange(
@@ -96,7 +107,8 @@ def _exchange(
         target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         connection.request(method, target, body=body, headers=dict(headers))
         response = connection.getresponse()
-        answer = Answer(response.status, response.read(most_bytes))
+        told = {name.lower(): value for name, value in response.getheaders()}
+        answer = Answer(response.status, response.read(most_bytes), told)
         if overdue.is_set():
             raise TimeoutError
     except ssl.SSLCertVerificationError as error:

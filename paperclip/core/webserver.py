@@ -8,7 +8,6 @@ for a while ends, and what it took is given back. A connection that a view takes
 
 from __future__ import annotations
 
-import ctypes
 import gc
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +18,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
 from paperclip.core import handover
-from paperclip.core.threads import PassingThreads
+from paperclip.core.threads import PassingThreads, give_back
 
 # What gunicorn imports only when it starts.
 MODULES = ("gunicorn.glogging", "gunicorn.http.wsgi")
@@ -116,9 +115,5 @@ def _share_memory(server: object, worker: object) -> None:
 
 
 def _end_thread(close: Callable[[], None]) -> None:
-    """Return to the system what nobody needs any more: glibc would keep it for the next thread."""
     close()
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    give_back()

@@ -46,10 +46,12 @@ def create(
     issue_ids: Sequence[UUID] = (),
     linked_agent_id: UUID | None = None,
     approval_id: UUID | None = None,
+    is_told: bool = True,
 ) -> Approval:
     """Ask the board (C-73). `issue_ids` are linked; `linked_agent_id` is the agent a hire waits for (C-55).
 
-    `approval_id` is the id the row shall have, for a caller that has to name it beforehand.
+    `approval_id` is the id the row shall have, for a caller that has to name it beforehand. `is_told` is False for
+    one that tells people of the question with its own news.
 
     An agent asks in its own name; a person may name an agent of the company. Raises Forbidden and
     Unprocessable for other names (CW-17), NotFound and Unprocessable for issues.
@@ -72,7 +74,8 @@ def create(
         if linked_agent_id is not None:
             details = {"type": type, "linkedAgentId": linked_agent_id}
         _log(approval, "approval.created", actor, now, details)
-        asked.waits(approval, now=now)
+        if is_told:
+            asked.waits(approval, now=now)
         return approval
 
 

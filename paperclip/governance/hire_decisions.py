@@ -28,9 +28,13 @@ def carry_out(*, approval: Approval, actor: Actor, now: datetime) -> Agent | Non
     that describes no agent.
     """
     if approval.payload.get("agentId") is None:
-        return _take_on(approval, actor, now)
-    agent = _waiting_agent(approval)
-    return agents.approve(agent=agent, actor=actor, now=now, source="approval") if agent is not None else None
+        hired: Agent | None = _take_on(approval, actor, now)
+    else:
+        agent = _waiting_agent(approval)
+        hired = agents.approve(agent=agent, actor=actor, now=now, source="approval") if agent else None
+    if hired is not None:
+        signals.agent_hired.send(sender=Approval, agent=hired, approval=approval, actor=actor, now=now)
+    return hired
 
 
 def turn_down(*, approval: Approval, actor: Actor, now: datetime) -> None:
@@ -53,6 +57,7 @@ def settle(*, agent: Agent, actor: Actor, now: datetime) -> None:
         signals.approval_approved.send(
             sender=Approval, approval=approval, linked_issue_ids=linked, actor=actor, now=now
         )
+        signals.agent_hired.send(sender=Approval, agent=agent, approval=approval, actor=actor, now=now)
 
 
 def withdraw(*, agent: Agent, actor: Actor, now: datetime) -> None:

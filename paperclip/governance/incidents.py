@@ -21,6 +21,7 @@ from paperclip.governance.choices import (
 from paperclip.governance.models import Approval, BudgetIncident, BudgetPolicy
 
 SERVICE = actors.system("budget_service")
+_ASKS = " Its work was stopped, and a question waits for an answer: raise the budget, or keep it paused."
 
 
 def rows() -> QuerySet[BudgetIncident]:
@@ -82,18 +83,21 @@ def open_new(
 
 
 def tell(incident: BudgetIncident, *, now: datetime) -> None:
-    """Tell people outside the board; last in the transaction, as `notices.tell` asks."""
+    """Tell people outside the board; last in the transaction, as `notices.tell` asks.
+
+    A question that the incident asks is told with it, also to those who only want to hear of questions.
+    """
     name = str(scopes.of(incident.policy))
-    hard = incident.threshold_type == BudgetThreshold.HARD
+    hard, question = incident.threshold_type == BudgetThreshold.HARD, incident.approval_id
     spent, limit = _money(incident.amount_observed), _money(incident.amount_limit)
     notices.tell(
         company_id=incident.company_id,
         kind=NoticeKind.BUDGET_INCIDENT,
         key=str(incident.pk),
         title=f"{name} has used up its budget" if hard else f"{name} has used most of its budget",
-        body=f"{spent} of {limit} is spent."
-        + (" Its work was stopped. Raise the budget, or keep it paused." if hard else ""),
-        path="/admin/governance/budgetpolicy/",
+        body=f"{spent} of {limit} is spent." + (_ASKS if question else ""),
+        path=asked.path(question) if question else "/admin/governance/budgetpolicy/",
+        also=[NoticeKind.APPROVAL_WAITING] if question else (),
         now=now,
     )
 

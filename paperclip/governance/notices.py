@@ -7,6 +7,7 @@ when it still comes up a day later.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -31,14 +32,16 @@ def tell(
     title: str,
     body: str = "",
     path: str = "",
+    also: Collection[str] = (),
     now: datetime,
 ) -> Notice:
     """Put a notice on its way to every target of the company that wants its kind; return the open notice.
 
     `kind` is one of `NoticeKind`, `key` what the notice is about within its kind, such as a run's id. `path` leads
-    to it on the board, such as `/admin/heartbeat/run/<id>/change/`. Without a company it concerns the
-    installation. Secrets are taken out of title and body. Call it last in the transaction of the cause: telling
-    the same key twice at once makes the second wait for the first. Raises ValueError for an unknown kind.
+    to it on the board, such as `/admin/heartbeat/run/<id>/change/`. `also` are kinds whose news it brings as well: who
+    wants one of them is told too, and nobody twice. Without a company it concerns the installation. Secrets are taken
+    out of title and body. Call it last in the transaction of the cause: telling the same key twice at once makes the
+    second wait for the first. Raises ValueError for an unknown kind.
     """
     with transaction.atomic():
         same = _open(company_id, kind, key)
@@ -58,8 +61,17 @@ def tell(
         )
         Notice.objects.bulk_create([notice], ignore_conflicts=True)
         if not Notice.objects.filter(pk=notice.pk).exists():  # somebody told it at this very moment
-            return tell(company_id=company_id, kind=kind, key=key, title=title, body=body, path=path, now=now)
-        _send_on_its_way(notice, now=now)
+            return tell(
+                company_id=company_id,
+                kind=kind,
+                key=key,
+                title=title,
+                body=body,
+                path=path,
+                also=also,
+                now=now,
+            )
+        _send_on_its_way(notice, {notice.kind, *also}, now=now)
         return notice
 
 
@@ -87,9 +99,9 @@ def _count_repeat(same: QuerySet[Notice], now: datetime) -> bool:
     return bool(recent.update(repeats=F("repeats") + 1, last_told_at=now, updated_at=now))
 
 
-def _send_on_its_way(notice: Notice, *, now: datetime) -> None:
+def _send_on_its_way(notice: Notice, kinds: Collection[str], *, now: datetime) -> None:
     concerned = Q(hears_installation=True) if notice.company_id is None else Q(company_id=notice.company_id)
-    targets = NotificationTarget.objects.filter(concerned, is_enabled=True, kinds__contains=[notice.kind])
+    targets = NotificationTarget.objects.filter(concerned, is_enabled=True, kinds__overlap=list(kinds))
     deliveries = [
         NoticeDelivery(notice=notice, target_id=target_id, next_try_at=now, created_at=now)
         for target_id in targets.values_list("pk", flat=True)

@@ -65,6 +65,7 @@ def _stop(policy: BudgetPolicy, *, now: datetime) -> None:
         payload=_payload(policy),
         actor=incidents.SERVICE,
         now=now,
+        is_told=False,
     )
     incident = incidents.open_new(policy, BudgetThreshold.HARD, now=now, approval=approval)
     scopes.stop(policy, actor=incidents.SERVICE, now=now)

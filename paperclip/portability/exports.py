@@ -15,8 +15,9 @@ from paperclip.companies.models import Company
 from paperclip.core.errors import Forbidden
 from paperclip.portability import files as package_files
 from paperclip.portability import gathering, writing
-from paperclip.portability.gathering import Wish
 from paperclip.portability.shapes import File, Package
+from paperclip.portability.taking import desk
+from paperclip.portability.taking.desk import Wish
 
 CEO_ONLY = "Only CEO agents can manage company exports"
 
@@ -33,7 +34,7 @@ class Export:
     @property
     def root_path(self) -> str:
         """The name of the folder the files belong in."""
-        return gathering.slugs([(self.company.pk, self.company.name)], "company")[self.company.pk]
+        return desk.slugs([(self.company.pk, self.company.name)], "company")[self.company.pk]
 
     @property
     def counts(self) -> dict[str, int]:

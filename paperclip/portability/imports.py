@@ -6,7 +6,8 @@ open to a company's CEO as well, and can neither replace anything nor choose pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from paperclip.portability.choices import Action, Collision
 from paperclip.portability.faults import Findings
 from paperclip.portability.importing import Result
 from paperclip.portability.planning import Options, Plan
-from paperclip.portability.shapes import File
+from paperclip.portability.shapes import AgentPart, File
 
 CEO_ONLY = "Only CEO agents can manage company imports"
 _SYSTEM = actors.system("company-import")
@@ -104,18 +105,49 @@ def require_safe_importer(actor: Actor, options: Options, company: Company) -> N
         rights.require_instance_admin(actor)
 
 
+def safe_preview(actor: Actor, plan: Plan, company: Company) -> Plan:
+    """Return a plan of the safe way for somebody to look at, with a warning for each agent it cannot take as it is.
+
+    Whoever looks learns here which agents need another adapter (K-16), so these alone are no reason to refuse. Raises
+    what `require_safe_plan` raises for everything else.
+    """
+    _require_safe_agents(actor, plan, company)
+    warnings = [
+        f"agents/{agent.slug}: {_refused(kind)}; give it another by adapterOverrides"
+        for agent, kind in _host_agents(plan)
+    ]
+    return replace(plan, warnings=[*plan.warnings, *warnings])
+
+
 def require_safe_plan(actor: Actor, plan: Plan, company: Company) -> None:
     """Raise Forbidden for agents that run programs of the host's choice, and Conflict where hiring needs the board."""
+    for agent, kind in _host_agents(plan):
+        raise Forbidden(f"{_refused(kind)} (agent {agent.slug})")
+    _require_safe_agents(actor, plan, company)
+
+
+def _host_agents(plan: Plan) -> Iterator[tuple[AgentPart, str]]:
+    """Yield the agents of a plan whose adapter runs any program, or calls any address, of this host."""
+    for agent in plan.package.agents:
+        kind, _ = plan.adapter_of(agent)
+        if agent.slug in plan.selected_agents and kind in _HOST_ADAPTERS:
+            yield agent, kind
+
+
+def _refused(kind: str) -> str:
+    return f"Safe import route does not allow {kind} adapters"
+
+
+def _require_safe_agents(actor: Actor, plan: Plan, company: Company) -> None:
     may_hire = auth.may_create_agents(actor, company.pk)
     for agent in plan.package.agents:
         if agent.slug not in plan.selected_agents:
             continue
         kind, config = plan.adapter_of(agent)
-        if kind in _HOST_ADAPTERS:
-            raise Forbidden(f"Safe import route does not allow {kind} adapters (agent {agent.slug})")
-        adapter_config.refuse_host_changes(
-            before=({}, {}), after=(config, dict(agent.runtime_config)), own=not may_hire
-        )
+        if kind not in _HOST_ADAPTERS:
+            adapter_config.refuse_host_changes(
+                before=({}, {}), after=(config, dict(agent.runtime_config)), own=not may_hire
+            )
     if actor.is_agent and plan.options.company is not None and plan.needs_hiring:
         _refuse_unapproved(company)
         roles = {agent.role for agent in plan.package.agents if agent.slug in plan.selected_agents}

@@ -23,10 +23,10 @@ from paperclip.portability import archives, exports, imports, shelf, sources
 from paperclip.portability.choices import Part
 from paperclip.portability.faults import Findings
 from paperclip.portability.forms import NEW, ExportForm, ImportForm
-from paperclip.portability.gathering import Wish
 from paperclip.portability.importing import Result, steps_done
 from paperclip.portability.planning import Options, Plan
 from paperclip.portability.shelf import Ticket
+from paperclip.portability.taking.desk import Wish
 
 _DONE_KEY = "imports_done"
 _DONE_KEPT = 5
@@ -246,7 +246,7 @@ def _remember(request: HttpRequest, ticket: Ticket, result: Result) -> None:
         "issues": sum(
             step["action"] == "created" for step in steps_done(result.plan.issues, result.ids["issues"])
         ),
-        "routines": len(result.routine_ids),
+        "routines": len(result.ids["routines"]),
         "inputs": [
             {
                 "key": each.key,

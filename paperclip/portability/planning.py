@@ -100,7 +100,7 @@ class Present:
 
     agents: Mapping[str, tuple[UUID, str]] = field(default_factory=dict)
     projects: Mapping[str, tuple[UUID, str]] = field(default_factory=dict)
-    issues: Mapping[tuple[str, UUID | None], UUID] = field(default_factory=dict)
+    issues: Mapping[tuple[str, UUID | None], Sequence[UUID]] = field(default_factory=dict)
     goals: Mapping[str, UUID] = field(default_factory=dict)
     prefixes: Collection[str] = ()
 
@@ -111,14 +111,15 @@ def look(company: Company | None) -> Present:
         return Present()
     agents = Agent.objects.filter(company=company).exclude(status=AgentStatus.TERMINATED)
     projects = Project.objects.filter(company=company)
-    issues = Issue.objects.filter(company=company, hidden_at__isnull=True).order_by("-issue_number")
+    rows = Issue.objects.filter(company=company, hidden_at__isnull=True).order_by("issue_number")
+    issues: dict[tuple[str, UUID | None], list[UUID]] = {}
+    for issue_id, title, project in rows.values_list("pk", "title", "project_id"):
+        issues.setdefault((title, project), []).append(issue_id)
     goals = Goal.objects.filter(company=company).order_by("-created_at", "-id")
     return Present(
         agents={naming.slug(name): (pk, name) for pk, name in agents.values_list("pk", "name")},
         projects={row.url_key: (row.pk, row.name) for row in projects.only("id", "name")},
-        issues={
-            (title, project): pk for pk, title, project in issues.values_list("pk", "title", "project_id")
-        },
+        issues=issues,
         goals={title: pk for pk, title in goals.values_list("pk", "title")},
     )
 
@@ -151,6 +152,7 @@ class _Deciding:
         self.package, self.files, self.options, self.present = package, files, options, present
         self.errors, self.warnings = errors, warnings
         self.project_ids: dict[str, UUID | None] = {}
+        self.met: set[UUID] = set()
 
     def whole(self) -> Plan:
         """Decide about everything."""
@@ -284,7 +286,11 @@ class _Deciding:
         status, reason = self._status(issue, agents)
         project_id = self.project_ids.get(issue.project) if issue.project is not None else None
         is_placed = issue.project is None or project_id is not None
-        met = self.present.issues.get((issue.title, project_id)) if is_placed else None
+        there = self.present.issues.get((issue.title, project_id), ()) if is_placed else ()
+        # Of several of one title each is met once, in their order.
+        met = next((issue_id for issue_id in there if issue_id not in self.met), None)
+        if met is not None and self.options.collision != Collision.RENAME:
+            self.met.add(met)
         if met is not None and self.options.collision == Collision.SKIP:
             return Step(issue.slug, Action.SKIP, issue.title, met, "an issue of this title is there already")
         if met is not None and self.options.collision == Collision.REPLACE:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from issues.choices import IssuePriority, IssueStatus, WorkMode
 from paperclip.companies import bindings, skills
 from paperclip.companies.choices import (
     ADAPTER_TYPES,
@@ -23,7 +22,7 @@ from paperclip.companies.choices import (
 )
 from paperclip.core.errors import Refusal
 from paperclip.portability import files as package_files
-from paperclip.portability import markup, secrecy, writing
+from paperclip.portability import markup, secrecy, work, writing
 from paperclip.portability.choices import InputKind
 from paperclip.portability.faults import Fault, Findings
 from paperclip.portability.shapes import (
@@ -38,11 +37,8 @@ from paperclip.portability.shapes import (
     ProjectPart,
     RoutinePart,
     SkillPart,
-    TriggerPart,
 )
 from paperclip.portability.sheets import BODY, Sheet
-from routines import schedule
-from routines.choices import CatchUpPolicy, ConcurrencyPolicy, TriggerKind, VariableType
 from workspaces.inputs import ProjectWorkspaceIn
 
 _Part = TypeVar("_Part", AgentPart, ProjectPart, IssuePart, RoutinePart)
@@ -199,7 +195,7 @@ class _Reading:
                 goals.append(
                     GoalPart(
                         slug=slug,
-                        title=_required(sheet, "title", 1_000),
+                        title=sheet.required("title", 1_000),
                         description=sheet.text("description", most=100_000),
                         level=sheet.word("level", GoalLevel.values, GoalLevel.TASK.value),
                         status=sheet.word("status", GoalStatus.values, GoalStatus.PLANNED.value),
@@ -232,7 +228,7 @@ class _Reading:
         self._ask(sheet, agent_slug=slug)
         return AgentPart(
             slug=slug,
-            name=_required(sheet, "name", 200),
+            name=sheet.required("name", 200),
             path=sheet.path,
             title=sheet.text("title"),
             role=sheet.word("role", AgentRole.values, AgentRole.GENERAL.value),
@@ -274,7 +270,7 @@ class _Reading:
         self._ask(sheet, project_slug=slug)
         return ProjectPart(
             slug=slug,
-            name=_required(sheet, "name", 200),
+            name=sheet.required("name", 200),
             path=sheet.path,
             description=body or None,
             status=sheet.word("status", ProjectStatus.values, ProjectStatus.BACKLOG.value),
@@ -319,9 +315,9 @@ class _Reading:
         head, _ = markup.split(package_files.text_of(self.files, path), path)
         part: IssuePart | RoutinePart
         if is_routine or head.get("recurring") is True:
-            part = self._one(slug, path, extra, _routine)
+            part = self._one(slug, path, extra, work.routine)
         else:
-            part = self._one(slug, path, extra, _issue)
+            part = self._one(slug, path, extra, work.issue)
         return replace(part, project=project) if project is not None and part.project is None else part
 
     # --- Skills, inputs, order ---------------------------------------------------------------------------
@@ -373,73 +369,6 @@ class _Reading:
         return {}
 
 
-def _issue(slug: str, sheet: Sheet, body: str) -> IssuePart:
-    return IssuePart(
-        slug=slug,
-        title=_required(sheet, "name", 1_000),
-        path=sheet.path,
-        description=body or None,
-        status=sheet.word("status", IssueStatus.values, IssueStatus.TODO.value),
-        priority=sheet.word("priority", IssuePriority.values, IssuePriority.MEDIUM.value),
-        work_mode=sheet.word("workMode", WorkMode.values, WorkMode.STANDARD.value),
-        project=sheet.text("project"),
-        parent=sheet.text("parent"),
-        goal=sheet.text("goal"),
-        assignee=sheet.text("assignee"),
-        blocked_by=sheet.texts("blockedBy"),
-        labels=sheet.texts("labels"),
-        billing_code=sheet.text("billingCode", most=200),
-    )
-
-
-def _routine(slug: str, sheet: Sheet, body: str) -> RoutinePart:
-    return RoutinePart(
-        slug=slug,
-        title=_required(sheet, "name", 200),
-        path=sheet.path,
-        description=body or None,
-        priority=sheet.word("priority", IssuePriority.values, IssuePriority.MEDIUM.value),
-        project=sheet.text("project"),
-        goal=sheet.text("goal"),
-        assignee=sheet.text("assignee"),
-        concurrency_policy=sheet.word(
-            "concurrencyPolicy", ConcurrencyPolicy.values, ConcurrencyPolicy.COALESCE_IF_ACTIVE.value
-        ),
-        catch_up_policy=sheet.word("catchUpPolicy", CatchUpPolicy.values, CatchUpPolicy.SKIP_MISSED.value),
-        variables=tuple(_variable(sheet, values) for values in sheet.objects("variables")),
-        triggers=tuple(_trigger(sheet, values) for values in sheet.objects("triggers")),
-    )
-
-
-def _variable(sheet: Sheet, values: Mapping[str, Any]) -> dict[str, Any]:
-    variable = Sheet(f"{sheet.path}: variables", values)
-    default = values.get("defaultValue")
-    if not (default is None or isinstance(default, str | int | float)):
-        raise variable.fault("defaultValue", "must be a text, a number, true or false")
-    kinds = VariableType.values
-    return {
-        "name": _required(variable, "name", 120),
-        "label": variable.text("label", most=200),
-        "type": variable.word("type", kinds, VariableType.TEXT.value),
-        "defaultValue": default,
-        "required": variable.flag("required") is not False,
-        "options": list(variable.texts("options")),
-    }
-
-
-def _trigger(sheet: Sheet, values: Mapping[str, Any]) -> TriggerPart:
-    trigger = Sheet(f"{sheet.path}: triggers", values)
-    trigger.word("kind", [TriggerKind.SCHEDULE.value], TriggerKind.SCHEDULE.value)
-    expression, zone = _required(trigger, "cronExpression", 255), trigger.text("timezone", most=64) or "UTC"
-    try:
-        schedule.require_valid(expression, zone)
-    except Refusal as refusal:
-        raise trigger.fault("cronExpression", refusal.message) from refusal
-    return TriggerPart(
-        expression, zone, trigger.text("label", most=120), trigger.flag("enabled") is not False
-    )
-
-
 def _workspace(sheet: Sheet, place: int, values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         ProjectWorkspaceIn.read(values)
@@ -452,13 +381,6 @@ def _config(sheet: Sheet, name: str) -> dict[str, Any]:
     """Return an adapter's configuration; where instructions and environment stand is not a package's to say."""
     config = sheet.object(name)
     return {key: value for key, value in config.items() if key not in secrecy.NOT_CARRIED}
-
-
-def _required(sheet: Sheet, name: str, most: int) -> str:
-    value = sheet.text(name, most=most)
-    if value is None or not value.strip():
-        raise sheet.fault(name, "is missing")
-    return value
 
 
 def _entry(path: str, extra: Any) -> dict[str, Any]:

@@ -14,6 +14,15 @@ File = str | bytes
 Files = Mapping[str, File]
 
 
+# Columns of a company that a new one takes over, as a package spells them.
+COMPANY_SETTINGS = {
+    "budgetMonthlyCents": "budget_monthly_cents",
+    "attachmentMaxBytes": "attachment_max_bytes",
+    "maxConcurrentRuns": "max_concurrent_runs",
+    "requireBoardApprovalForNewAgents": "require_board_approval_for_new_agents",
+}
+
+
 @dataclass(frozen=True)
 class EnvInput:
     """An environment variable that has to be given anew: the package names it and never says its value."""
@@ -122,6 +131,8 @@ class TriggerPart:
     timezone: str
     label: str | None = None
     enabled: bool = True
+    clock_changes: str = "once"
+    grace_sec: int | None = None
 
 
 @dataclass(frozen=True)

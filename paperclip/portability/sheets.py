@@ -45,6 +45,13 @@ class Sheet:
             raise self.fault(name, f"is longer than {most} characters")
         return value
 
+    def required(self, name: str, most: int) -> str:
+        """Return a text that has to be there."""
+        value = self.text(name, most=most)
+        if value is None or not value.strip():
+            raise self.fault(name, "is missing")
+        return value
+
     def word(self, name: str, choices: Collection[str], default: str) -> str:
         """Return one of `choices`."""
         value = self.text(name)

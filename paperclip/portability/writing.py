@@ -225,6 +225,8 @@ def _routine_extras(routine: RoutinePart) -> dict[str, Any]:
                 timezone=trigger.timezone,
                 label=trigger.label,
                 enabled=trigger.enabled,
+                clockChanges=trigger.clock_changes if trigger.clock_changes != "once" else None,
+                graceSec=trigger.grace_sec,
             )
             for trigger in routine.triggers
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from issues.api.inputs import IssueWorkspaceInput
@@ -10,6 +9,7 @@ from issues.choices import IssuePriority, WorkspacePreference
 from paperclip.core.api.fields import Bool, Enum, Int, Items, Object, Text, Uuid
 from paperclip.core.api.inputs import Input
 from paperclip.core.errors import Invalid
+from routines import variables
 from routines.choices import (
     CALLER_SOURCES,
     GRACE_MAX_SEC,
@@ -31,7 +31,6 @@ from routines.choices import (
 )
 from routines.schedule import MAX_EXPRESSION
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NAME_MAX = 120
 _DEFAULT_MAX = 10_000
 
@@ -88,7 +87,10 @@ class RoutineInput(Input):
             if len(fields["variables"]) > VARIABLES_MAX:
                 message = f"Array must contain at most {VARIABLES_MAX} element(s)"
                 raise Invalid.at("variables", message=message, code="too_big")
-            fields["variables"] = [_variable(number, each) for number, each in enumerate(fields["variables"])]
+            fields["variables"] = [
+                variables.declared(each, at=("variables", number))
+                for number, each in enumerate(fields["variables"])
+            ]
         return fields
 
 
@@ -164,26 +166,3 @@ class RunNowInput(Input):
                 message = "Expected string, number or boolean"
                 raise Invalid.at("variables", name, message=message, code="invalid_type")
         return fields
-
-
-def _variable(number: int, sent: dict[str, Any]) -> dict[str, Any]:
-    """Return a variable as it is kept. Raises Invalid (R-21)."""
-    kind = sent.get("type", VariableType.TEXT)
-    options, default = sent.get("options", []), sent.get("default_value")
-    at = ("variables", number)
-    if not _NAME.fullmatch(sent["name"]):
-        raise Invalid.at(*at, "name", message="A name is made of letters, digits and underscores")
-    if kind == VariableType.SELECT and not options:
-        raise Invalid.at(*at, "options", message="Select variables require at least one option")
-    if kind != VariableType.SELECT and options:
-        raise Invalid.at(*at, "options", message="Only select variables have options")
-    if kind == VariableType.SELECT and default is not None and default not in options:
-        raise Invalid.at(*at, "defaultValue", message="The default must be one of the options")
-    return {
-        "name": sent["name"],
-        "label": sent.get("label"),
-        "type": str(kind),
-        "defaultValue": default,
-        "required": sent.get("required", True),
-        "options": options,
-    }

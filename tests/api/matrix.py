@@ -53,6 +53,8 @@ OWN_PERSON = "11..111.."
 OWN_AGENT = "1.11...11"
 # People and agent creators.
 TEXTS = "13..33..."
+# A run about itself, which none of the callers is.
+ITS_RUN = "144333333"
 # Whoever is known.
 SIGNED_IN = "1........"
 # Anybody, or whoever holds what the path names.
@@ -71,6 +73,7 @@ TABLE: dict[str, str] = {
     "get companies/<str:company_id>/agents": COMPANY_READ,
     "get companies/<str:company_id>/org": COMPANY_READ,
     "get companies/<str:company_id>/org.svg": COMPANY_READ,
+    "get companies/<str:company_id>/org.png": COMPANY_READ,
     "get companies/<str:company_id>/projects": COMPANY_READ,
     "get companies/<str:company_id>/goals": COMPANY_READ,
     "get companies/<str:company_id>/activity": COMPANY_READ,
@@ -91,6 +94,7 @@ TABLE: dict[str, str] = {
     "get companies/<str:company_id>/costs/finance-events": COMPANY_READ,
     "get companies/<str:company_id>/budgets/overview": COMPANY_READ,
     "get companies/<str:company_id>/issues": COMPANY_READ,
+    "get companies/<str:company_id>/issues/count": COMPANY_READ,
     "get companies/<str:company_id>/labels": COMPANY_READ,
     "get companies/<str:company_id>/search": COMPANY_READ,
     "get companies/<str:company_id>/adapters/<str:kind>/models": COMPANY_READ,
@@ -119,6 +123,17 @@ TABLE: dict[str, str] = {
     "get approvals/<str:approval_id>/issues": READ,
     "get issues/<str:issue_id>/activity": READ,
     "get projects/<str:project_ref>/workspaces": READ,
+    "get companies/<str:company_id>/execution-workspaces": COMPANY_READ,
+    "get execution-workspaces/<str:workspace_id>": READ,
+    "get execution-workspaces/<str:workspace_id>/close-readiness": READ,
+    "get execution-workspaces/<str:workspace_id>/workspace-operations": READ,
+    "get workspace-operations/<str:operation_id>/log": READ,
+    "get heartbeat-runs/<str:run_id>/workspace-operations": READ,
+    "patch execution-workspaces/<str:workspace_id>": WRITE,
+    "post execution-workspaces/<str:workspace_id>/runtime-services/<str:action>": CHIEFS_AND_PEOPLE,
+    "post execution-workspaces/<str:workspace_id>/runtime-commands/<str:action>": CHIEFS_AND_PEOPLE,
+    "post projects/<str:project_ref>/workspaces/<str:workspace_id>/runtime-services/<str:action>": CHIEFS_AND_PEOPLE,
+    "post projects/<str:project_ref>/workspaces/<str:workspace_id>/runtime-commands/<str:action>": CHIEFS_AND_PEOPLE,
     "get heartbeat-runs/<str:run_id>": READ,
     "get heartbeat-runs/<str:run_id>/events": READ,
     "get issues/<str:issue_id>/runs": READ,
@@ -181,6 +196,7 @@ TABLE: dict[str, str] = {
     "post issues/<str:issue_id>/inbox-archive": BOARD_WRITE,
     "delete issues/<str:issue_id>/inbox-archive": BOARD_WRITE,
     "post heartbeat-runs/<str:run_id>/cancel": BOARD_WRITE,
+    "post heartbeat-runs/<str:run_id>/callback": ITS_RUN,
     "post issues/<str:issue_id>/scheduled-retry/retry-now": BOARD_WRITE,
     "get secrets/<str:secret_id>/usage": BOARD_READ,
     "get secrets/<str:secret_id>/access-events": BOARD_READ,
@@ -305,6 +321,7 @@ TABLE: dict[str, str] = {
     "get skills/available": SIGNED_IN,
     "get skills/index": SIGNED_IN,
     "get skills/<str:name>": SIGNED_IN,
+    "get skills/<str:name>/files/<path:file>": SIGNED_IN,
     "get issues": SIGNED_IN,
     "get heartbeat-runs/<str:run_id>/issues": SIGNED_IN,
     "get health": OPEN,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -19,6 +20,9 @@ from tests import factories
 from tests.cast import Caller
 from tests.core.api import routes
 from tests.core.api.routes import Route
+from workspaces import operation_logs
+from workspaces.models import ExecutionWorkspace, WorkspaceOperation
+from workspaces.operation_logs import OperationLog
 
 CALLERS = ("nobody", "foreign", "outsider", "viewer", "agent", "manager", "ceo", "operator", "admin")
 
@@ -91,6 +95,20 @@ def build() -> Scene:
         company=company, provider="vault", display_name="Vault", config={}
     )
     workspace = owner.post(f"/api/projects/{project.id}/workspaces", {"name": "Main", "cwd": "/srv/x"}).json()
+    place = ExecutionWorkspace.objects.create(
+        company=company, project=project, mode="isolated_workspace", name="place"
+    )
+    done = WorkspaceOperation.objects.create(
+        company=company,
+        execution_workspace=place,
+        phase="worktree_prepare",
+        status="succeeded",
+        started_at=now,
+        finished_at=now,
+        log_store=operation_logs.STORE,
+        log_ref=operation_logs.ref_of(company.id, uuid4()),
+    )
+    OperationLog(done.log_ref or "", str).close()
     agent_revision = cast.engineer.config_revisions.create(
         company=company, changed_keys=["title"], before_config={}, after_config={}
     )
@@ -121,6 +139,7 @@ def build() -> Scene:
         "challenge_id": asked.challenge.id,
         "comment_id": comment.get("id"),
         "config_id": vault.id,
+        "file": "references/api.md",
         "goal_id": goal.id,
         "hold_id": hold.get("id"),
         "interaction_id": interaction.get("id"),
@@ -132,6 +151,7 @@ def build() -> Scene:
         "label_id": label.get("id"),
         "member_id": company.members.get(principal_id=cast.operator.id).id,
         "name": "paperclip",
+        "operation_id": done.pk,
         "product_id": product.get("id"),
         "project_ref": project.id,
         "request_id": waiting.id,
@@ -159,12 +179,16 @@ def build() -> Scene:
     # The same word names different things in different paths.
     special = {
         ("agents", "revision_id"): agent_revision.id,
+        ("execution-workspaces", "workspace_id"): place.pk,
+        ("execution-workspaces", "action"): "start",
+        ("projects", "action"): "start",
         ("routines", "revision_id"): owner.get(f"/api/routines/{routine['id']}/revisions").json()[0]["id"],
     }
     by_token = {"token": asked.token}
     bodies = {
         "post cli-auth/challenges/<str:challenge_id>/approve": by_token,
         "post cli-auth/challenges/<str:challenge_id>/cancel": by_token,
+        "post heartbeat-runs/<str:run_id>/callback": {"status": "succeeded"},
         "post issues/<str:issue_id>/approvals": {"approvalId": approval.get("id")},
         "post companies/<str:company_id>/cost-events": {
             "agentId": str(cast.peer.id),

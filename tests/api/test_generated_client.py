@@ -21,6 +21,7 @@ NAME = "paperclip_client"
 FILES = {
     "/api/assets/{asset_id}/content",
     "/api/attachments/{attachment_id}/content",
+    "/api/companies/{company_id}/org.png",
     "/api/companies/{company_id}/org.svg",
     "/api/invites/{token}/logo",
 }

@@ -11,7 +11,16 @@ from typing import Any
 from django.conf import settings
 
 from heartbeat.models import Run, RunEvent, Runner, TaskSession, WakeupRequest
-from issues.models import Document, DocumentRevision, Issue, IssueDocument, IssueLabel, Label, TreeHold
+from issues.models import (
+    Document,
+    DocumentRevision,
+    FeedbackVote,
+    Issue,
+    IssueDocument,
+    IssueLabel,
+    Label,
+    TreeHold,
+)
 from paperclip.companies import activity, actors
 from paperclip.companies.models import (
     Agent,
@@ -23,12 +32,15 @@ from paperclip.companies.models import (
     Secret,
     SecretAccess,
     SecretBinding,
+    SecretProviderConfig,
     User,
 )
 from paperclip.companies.secrets import store
 from paperclip.core import clock
 from paperclip.governance.models import Approval, ApprovalComment, BudgetIncident, BudgetPolicy, CostEvent
+from routines.models import Routine
 from tests import factories
+from tests.board import routine_scene
 
 WISH = """Measure **everything that can be measured** and say what to do first.
 
@@ -94,6 +106,8 @@ class Scene:
     hold: TreeHold
     secret: Secret
     budget: BudgetPolicy
+    routine: Routine
+    vault: SecretProviderConfig
 
 
 def build(
@@ -645,9 +659,13 @@ def build(
     secret = _secret(person, running, at=ago(days=20))
     for index in range(3 * size):
         _secret(person, running, at=ago(days=21), name=f"Key {index}")
+    routine = routine_scene.build(person, backend, project, live=churn, done=size_issue, now=now, size=size)
+    vault = [_vault(secret, person, index) for index in range(size)][0]
+    for index in range(size):
+        _judgement(audit, person, index)
     return Scene(
         place, person, ceo, backend, audit, ratio, running, failed, retried, approval, project, goal,
-        session, hold, secret, budget,
+        session, hold, secret, budget, routine, vault,
     )  # fmt: skip
 
 
@@ -673,6 +691,40 @@ def _secret(person: User, run: Run, *, at: datetime, name: str = "GitHub token")
             error_code=code,
         )
     return secret
+
+
+def _vault(token: Secret, person: User, index: int) -> SecretProviderConfig:
+    """A vault that is nowhere: nothing may be asked of this host."""
+    vault = SecretProviderConfig.objects.create(
+        company=token.company,
+        provider="vault",
+        display_name=f"House vault {index}" if index else "House vault",
+        config={"address": "https://127.0.0.1:9", "tokenSecretId": str(token.pk), "mount": "teams"},
+        is_default=not index,
+        created_by_user=person,
+    )
+    fields = {
+        "name": f"Payments key {index}",
+        "provider": "vault",
+        "provider_config_id": vault.pk,
+        "managed_mode": "external_reference",
+        "external_ref": f"shop/payments#key{index}",
+    }
+    store.create(company_id=token.company_id, fields=fields, actor=actors.for_user(person), now=clock.now())
+    return vault
+
+
+def _judgement(issue: Issue, person: User, index: int) -> None:
+    FeedbackVote.objects.create(
+        company=issue.company,
+        issue=issue,
+        author_user=person,
+        target_type="issue_comment",
+        target_id=uuid.uuid4(),
+        vote="down" if index else "up",
+        reason="It says what to do first",
+        payload={"label": "Comment", "excerpt": "Split the largest file along its verbs."},
+    )
 
 
 def _hold(root: Issue, person: User, mode: str, **fields: Any) -> TreeHold:

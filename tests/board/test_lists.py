@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from issues.models import Issue
@@ -84,6 +86,32 @@ def test_hidden_issue_is_nowhere(scene):
     client = browse(scene.owner)
     assert scene.issue.title not in titles(client, "view=all")
     assert client.get(f"/admin/issues/issue/{scene.issue.pk}/change/").status_code == 404
+
+
+@pytest.mark.parametrize("url", ["/admin/issues/issue/", "/admin/heartbeat/run/"])
+def test_rows_are_asked_for_alone(scene, url):
+    """What changes while somebody looks is a part of the page; filters and search are not in it."""
+    client = browse(scene.owner)
+    whole = client.get(url).content.decode()
+    part = client.get(url, headers={"HX-Request": "true", "HX-Target": "list-rows"})
+    assert 'id="list-rows" hx-get="' + url in whole
+    assert part.status_code == 200
+    assert "ETag" in part
+    rows = re.compile(r'id="open-([-0-9a-f]{36})"')
+    assert rows.findall(part.content.decode()) == rows.findall(whole) != []
+    for outside in ("<html", "toolbar", "list-rows"):
+        assert outside not in part.content.decode()
+
+
+def test_rows_asked_for_alone_keep_filters_and_scope(scene, outsider):
+    alone = {"headers": {"HX-Target": "list-rows"}}
+    found = browse(scene.owner).get("/admin/issues/issue/?q=nothing-like-it", **alone).content.decode()
+    assert "Nothing matches" in found
+    assert "NWA-" not in browse(outsider).get("/admin/issues/issue/", **alone).content.decode()
+
+
+def test_lists_that_are_not_live_do_not_ask(scene):
+    assert '<div id="list-rows">' in browse(scene.owner).get("/admin/issues/label/").content.decode()
 
 
 def test_paginator_never_counts_past_its_limit(scene, django_assert_num_queries):

@@ -13,7 +13,7 @@ from tests import cast as standing
 from tests import factories
 from tests import product as product_processes
 from tests.clients import installed
-from tests.clients.installed import Cli
+from tests.clients.installed import Cli, Driver
 from tests.product import Product
 
 PROGRAM = {"command": "sh", "args": ["-c", "echo a word from the agent"]}
@@ -37,7 +37,8 @@ class Shop:
             "PAPERCLIP_API_KEY": self.token,
             "PAPERCLIP_NO_BROWSER": "1",
         }
-        return Cli(self.modules / version / "dist" / "index.js", version, self.home, base | environment)
+        program = self.modules / version / "dist" / "index.js"
+        return Cli(program, version, self.home, base | environment, Driver(program))
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
+import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,9 @@ _NO_WAY = (
     "ENETUNREACH",
 )
 _SECONDS = 60
+_MANY = Path(__file__).parent / "many.mjs"
+# A process keeps what it has loaded for each command, some 25 MB.
+_COMMANDS = 12
 
 
 @dataclass(frozen=True)
@@ -53,20 +59,29 @@ class Cli:
     version: str
     home: Path
     environment: dict[str, str]
+    driver: Driver | None = None
 
     @property
     def is_new(self) -> bool:
         return self.version == "new"
 
-    def run(self, *arguments: Any, stdin: str | None = None) -> Ran:
+    def run(self, *arguments: Any) -> Ran:
         """Run a command to its end, whatever that is."""
         command = tuple(str(argument) for argument in arguments)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "NO_COLOR": "1",
+            **self.environment,
+        }
+        if self.driver is not None:
+            ended = self.driver.run(command, environment, self.home)
+            return Ran((self.version, *command), ended["code"], ended["out"], ended["err"])
         done = subprocess.run(
             ["node", str(self.program), *command],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "NO_COLOR": "1", **self.environment},
+            env=environment,
             cwd=self.home,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=_SECONDS,
@@ -88,7 +103,62 @@ class Cli:
 
     def having(self, **environment: str) -> Cli:
         """The same command line in the hands of somebody else."""
-        return Cli(self.program, self.version, self.home, self.environment | environment)
+        return replace(self, environment=self.environment | environment)
+
+    @property
+    def alone(self) -> Cli:
+        """The same command line, each command in a process of its own."""
+        return replace(self, driver=None)
+
+
+class Driver:
+    """Runs commands of one version in turn, many in one process; a scene has one of its own (`many.mjs`)."""
+
+    def __init__(self, program: Path) -> None:
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self._left = 0
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> dict[str, Any]:
+        """Run a command to its end and return its `code`, `out` and `err`."""
+        if not self._left:
+            self.close()
+            self._start()
+        self._left -= 1
+        request = {"argv": command, "env": environment, "cwd": str(cwd)}
+        self._asked.write(json.dumps(request).encode() + b"\n")
+        self._asked.flush()
+        ready, _, _ = select.select([self._answers], [], [], _SECONDS)
+        line = self._answers.readline() if ready else b""
+        assert line, f"{' '.join(command)} did not end"
+        ended: dict[str, Any] = json.loads(line)
+        return ended
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        self._asked.close()
+        self._answers.close()
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def _start(self) -> None:
+        (reads, asked), (answers, writes) = os.pipe(), os.pipe()
+        # The shell puts the two ends where the script looks for them.
+        words = f"exec 3<&{reads} 4>&{writes}; exec node {shlex.quote(str(_MANY))} {shlex.quote(str(self._program))}"
+        self._process = subprocess.Popen(
+            ["bash", "-c", words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(reads, writes),
+        )
+        os.close(reads)
+        os.close(writes)
+        self._asked, self._answers = os.fdopen(asked, "wb"), os.fdopen(answers, "rb")
+        self._left = _COMMANDS
 
 
 def install() -> Path:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import socket
+import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from paperclip.companies.models import Agent
 from tests import factories
 from tests.clients.conftest import Shop
 from tests.clients.installed import Cli
 from tests.product import wait_for
+from tests.workspaces.scenes import WEB, make_place, page
 
 pytestmark = pytest.mark.npm
 
@@ -53,8 +56,9 @@ def ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-@scene("K-13", *_BOTH)
+@scene("K-1, K-2, K-4, K-5, K-9, K-13, K-39", *_BOTH)
 def identity(shop: Shop, cli: Cli) -> None:
+    cli = cli.alone
     me = cli("auth", "whoami")
     assert (me["userId"], me["isInstanceAdmin"]) == (str(shop.cast.owner.pk), True)
     nobody = cli.having(PAPERCLIP_API_KEY="pcp_board_none")
@@ -65,6 +69,14 @@ def identity(shop: Shop, cli: Cli) -> None:
     assert place["profile"]["companyId"] == str(shop.cast.company.pk)  # K-3
     told = cli.run("dashboard", "get")
     assert told.code == 1  # K-5: some commands want the option itself
+    # K-1, K-2: what is said on the line comes before the environment, and that before the profile.
+    mine = ("--api-key", shop.token, "--data-dir", cli.home / "other")
+    assert nobody("auth", "whoami", *mine)["userId"] == str(shop.cast.owner.pk)
+    assert unheard("auth", "whoami", "--api-base", f"{shop.product.url}//")["userId"] == me["userId"]  # K-4
+    other = cli.having(PAPERCLIP_COMPANY_ID=str(shop.cast.elsewhere.pk))
+    assert "403" in other.refused("issue", "list", "--profile", cli.version)
+    assert isinstance(other("issue", "list", "--company-id", shop.cast.company.pk), list)
+    assert isinstance(cli("issue", "list", "--profile", cli.version), list)
 
 
 @scene("K-13", "new")
@@ -95,6 +107,41 @@ def keys_and_challenges(shop: Shop, cli: Cli) -> None:
     assert "401" in person.refused("company", "list")
     second = cli("auth", "challenge", "create", *payload(command="x"))
     assert cli("auth", "challenge", "cancel", second["id"], "--token", second["token"])["cancelled"] is True
+
+
+@scene("K-37", "new")
+def workspaces(shop: Shop, cli: Cli) -> None:
+    folder = cli.home / "work"
+    folder.mkdir()
+    place = make_place(shop.cast, page(folder))
+    assert ids(cli("workspace", "list", "-C", shop.cast.company.pk)) == [str(place.pk)]
+    assert cli("workspace", "get", place.pk)["name"] == "w"
+    assert cli("workspace", "update", place.pk, *payload(name="trunk"))["name"] == "trunk"
+    assert cli("workspace", "close-readiness", place.pk)["state"] == "ready"
+    started = cli("workspace", "runtime-service", place.pk, "start", *payload(workspaceCommandId="web"))
+    (service,) = started["workspace"]["runtimeServices"]
+    assert service["status"] == "running"
+    with urllib.request.urlopen(service["url"], timeout=5) as answer:
+        assert answer.read() == b"hello from here"
+    again = cli("workspace", "runtime-command", place.pk, "restart")
+    assert again["operation"]["status"] == "succeeded"
+    cli("workspace", "runtime-service", place.pk, "stop", *payload(runtimeServiceId=service["id"]))
+    assert len(cli("workspace", "operations", place.pk)) == 3
+    assert (
+        cli("run", "workspace-log", started["operation"]["id"])["operationId"] == started["operation"]["id"]
+    )
+    assert cli("run", "workspace-operations", factories.run(shop.cast.peer).pk) == []
+    assert "422" in cli.refused("workspace", "runtime-command", place.pk, "run", *payload(serviceIndex=0))
+    project = factories.project(shop.cast.company)
+    code = project.workspaces.create(
+        company=shop.cast.company,
+        name="code",
+        cwd=str(folder / "served"),
+        runtime_config={"workspaceRuntime": {"commands": [WEB]}},
+    )
+    served = cli("project-workspace", "runtime-service", project.pk, code.pk, "start")
+    assert [row["status"] for row in served["workspace"]["runtimeServices"]] == ["running"]
+    cli("project-workspace", "runtime-command", project.pk, code.pk, "stop")
 
 
 @scene("K-14", *_BOTH)
@@ -138,6 +185,12 @@ def packages(shop: Shop, cli: Cli) -> None:
     copy = cli("company", "import", folder, "--target", "new", "--new-company-name", name, "--yes")
     assert (copy["company"]["name"], copy["company"]["action"]) == (name, "created")
     assert {row["action"] for row in copy["agents"]} == {"created"}
+    # Into a company that is there the command brings no programs of this host: it names another adapter for them.
+    into = ("--target", "existing", "-C", copy["company"]["id"], "--include", "agents")
+    again = cli("company", "import", folder, *into, "--yes")
+    assert {row["action"] for row in again["agents"]} == {"created"}
+    kinds = Agent.objects.filter(pk__in=ids(again["agents"])).values_list("adapter_type", flat=True)
+    assert set(kinds) == {"claude_local"}
     seen = cli("company", "import", folder, "--target", "new", "--new-company-name", "None", "--dry-run")
     assert seen is not None
     assert "None" not in [row["name"] for row in cli("company", "list")]
@@ -206,6 +259,9 @@ def what_agents_know(shop: Shop, cli: Cli) -> None:
     cli("agent", "instructions-file:delete", agent, "--path", "MORE.md")
     assert [row["name"] for row in cli("available-skill", "list")["skills"]] != []
     assert cli("org", "get", "-C", shop.cast.company.pk)[0]["id"] == str(shop.cast.ceo.pk)
+    picture = cli.home / "org.png"
+    assert cli.run("org", "png", "-C", shop.cast.company.pk, "--out", picture).code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
     drawing = cli.home / "org.svg"
     assert cli.run("org", "svg", "-C", shop.cast.company.pk, "--out", drawing).code == 0
     assert "<svg" in drawing.read_text()
@@ -497,10 +553,10 @@ def money(shop: Shop, cli: Cli) -> None:
     assert whole["budgetMonthlyCents"] == 100_000
 
 
-@scene("K-31 to K-35", *_BOTH)
+@scene("K-31, K-32, K-33, K-34, K-35, K-39", *_BOTH)
 def heartbeats(shop: Shop, cli: Cli) -> None:
     engineer = shop.cast.engineer
-    done = cli.run("heartbeat", "run", "--agent-id", engineer.pk, "--debug")
+    done = cli.alone.run("heartbeat", "run", "--agent-id", engineer.pk, "--debug")
     assert done.code == 0, done
     assert "completed with status succeeded" in done.out
     skipped = cli.run("heartbeat", "run", "--agent-id", shop.cast.peer.pk)
@@ -661,6 +717,15 @@ def _issue(shop: Shop, cli: Cli) -> str:
     ]
 
 
+def _play(scene: Scene, shop: Shop, version: str) -> None:
+    cli = shop.cli(version)
+    assert cli.driver is not None
+    try:
+        scene(shop, cli)
+    finally:
+        cli.driver.close()
+
+
 def _closed_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -672,8 +737,7 @@ def _closed_port() -> int:
 def test_commands(shop, subtests):
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         played = {
-            name: pool.submit(function, shop, shop.cli(version))
-            for name, (function, version) in _SCENES.items()
+            name: pool.submit(_play, function, shop, version) for name, (function, version) in _SCENES.items()
         }
         for name, scene_played in played.items():
             with subtests.test(name):

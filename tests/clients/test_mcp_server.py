@@ -7,10 +7,13 @@ import os
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
+from issues.models import Issue
 from tests import factories
+from tests.workspaces.scenes import make_place, page
 
 pytestmark = pytest.mark.npm
 
@@ -48,7 +51,7 @@ def environment(shop) -> dict[str, str]:
     }
 
 
-def test_every_tool_works(shop, environment):  # K-42
+def test_every_tool_works(shop, environment, tmp_path):  # K-42, W-140 to W-142
     cast = shop.cast
     project, goal = factories.project(cast.company, name="Halls"), factories.goal(cast.company)
 
@@ -106,6 +109,19 @@ def test_every_tool_works(shop, environment):  # K-42
         assert [row["body"] for row in await call("ListApprovalComments", **approval)] == ["Please"]
         await call("UnlinkIssueApproval", issueId=issue, **approval)
 
+    async def serve(call: Tools, issue: str) -> None:
+        place = await anyio.to_thread.run_sync(lambda: make_place(cast, page(tmp_path)))
+        await anyio.to_thread.run_sync(
+            lambda: Issue.objects.filter(identifier=issue).update(execution_workspace=place)
+        )
+        found = await call("GetIssueWorkspaceRuntime", issueId=issue)
+        assert found["workspace"]["id"] == str(place.pk)
+        await call("ControlIssueWorkspaceServices", issueId=issue, action="start")
+        ready = await call("WaitForIssueWorkspaceService", issueId=issue, timeoutSeconds=30)
+        async with httpx2.AsyncClient() as http:
+            assert (await http.get(ready["service"]["url"])).text == "hello from here"
+        await call("ControlIssueWorkspaceServices", issueId=issue, action="stop")
+
     async def main() -> None:
         program = str(shop.modules / "@paperclipai" / "mcp-server" / "dist" / "stdio.js")
         server = StdioServerParameters(command="node", args=[program], env=environment)
@@ -126,6 +142,7 @@ def test_every_tool_works(shop, environment):  # K-42
                 await work(call, issue)
                 await ask(call, issue)
                 await decide(call, issue)
+                await serve(call, issue)
                 changed = await call("UpdateIssue", issueId=issue, title="Mopped", comment="Nearly.")
                 assert (changed["title"], changed["comment"]["body"]) == ("Mopped", "Nearly.")
                 assert (await call("ReleaseIssue", issueId=issue))["status"] == "todo"
@@ -137,11 +154,8 @@ def test_every_tool_works(shop, environment):  # K-42
     anyio.run(main)
 
 
-# Tools that need a workspace with services, a person, or a kind of question this server does not have.
+# Tools that need a person, or a kind of question this server does not have.
 ELSEWHERE = {
-    "GetIssueWorkspaceRuntime",
-    "ControlIssueWorkspaceServices",
-    "WaitForIssueWorkspaceService",
     "ApprovalDecision",
     "RequestCheckboxConfirmation",
 }

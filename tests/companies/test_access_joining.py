@@ -263,6 +263,85 @@ class TestAgents:
         assert answer.status_code == 409
         assert JoinRequest.objects.get().status == "pending_approval"
 
+    def test_what_the_invite_says_beforehand_is_applied(self, cast):
+        """C-36: how it is run and what it may do; what it says of itself comes first."""
+        said = {
+            "adapterType": "claude_local",
+            "adapterConfig": {"model": "opus", "timeoutSec": 60},
+            "capabilities": "Cooks",
+            "grants": [{"permissionKey": "agents:create"}],
+        }
+        _, token = invite(cast, defaults_payload={"agent": said, "note": "kept"})
+        body = ask_as_agent(token, agentDefaultsPayload={"timeoutSec": 30}).json()
+        path = f"/api/companies/{cast.company.id}/join-requests/{body['id']}/approve"
+        manager = factories.user(member_of=cast.company, role="viewer")
+        for key in ("joins:approve", "tasks:assign"):
+            cast.company.grants.create(principal_type="user", principal_id=manager.pk, permission_key=key)
+        Member.objects.filter(principal_id=manager.pk).update(membership_role="operator")
+        refused = Caller(factories.board_token(manager)).post(path)
+        assert refused.json() == {"error": "You cannot grant what you do not hold: agents:create"}
+        assert not Agent.objects.filter(name="Newcomer").exists()
+        assert cast.as_owner.post(path).status_code == 200
+        agent = Agent.objects.get(name="Newcomer")
+        assert (agent.adapter_type, agent.capabilities) == ("claude_local", "Cooks")
+        assert {key: agent.adapter_config[key] for key in ("model", "timeoutSec")} == {
+            "model": "opus",
+            "timeoutSec": 30,
+        }
+        held = Grant.objects.filter(principal_id=agent.id).values_list("permission_key", flat=True)
+        assert set(held) == {"tasks:assign", "agents:create"}
+
+    def test_another_adapter_takes_no_configuration_over(self, cast):
+        """C-36"""
+        said = {"adapterType": "claude_local", "adapterConfig": {"model": "opus"}}
+        _, token = invite(cast, defaults_payload={"agent": said})
+        body = ask_as_agent(token, adapterType="codex_local").json()
+        cast.as_owner.post(f"/api/companies/{cast.company.id}/join-requests/{body['id']}/approve")
+        agent = Agent.objects.get(name="Newcomer")
+        assert agent.adapter_type == "codex_local"
+        assert "model" not in agent.adapter_config
+
+    def test_a_person_gets_what_the_invite_says(self, cast):
+        """C-36"""
+        _, token = invite(cast, defaults_payload={"human": {"grants": ["users:invite"]}})
+        person = factories.user()
+        asked = Caller(factories.board_token(person)).post(
+            f"/api/invites/{token}/accept", {"requestType": "human"}
+        )
+        cast.as_owner.post(f"/api/companies/{cast.company.id}/join-requests/{asked.json()['id']}/approve")
+        held = Grant.objects.filter(principal_id=person.pk).values_list("permission_key", flat=True)
+        assert set(held) == {"tasks:assign", "users:invite"}
+
+    @pytest.mark.parametrize(
+        ("payload", "path"),
+        [
+            pytest.param({"agent": 1}, ["defaultsPayload", "agent"], id="C-36 no object"),
+            pytest.param(
+                {"agent": {"adapterType": "ufo"}},
+                ["defaultsPayload", "agent", "adapterType"],
+                id="C-36 adapter",
+            ),
+            pytest.param(
+                {"agent": {"adapterConfig": []}},
+                ["defaultsPayload", "agent", "adapterConfig"],
+                id="C-36 config",
+            ),
+            pytest.param(
+                {"human": {"grants": ["everything"]}}, ["defaultsPayload", "human", "grants"], id="C-36 grant"
+            ),
+            pytest.param(
+                {"human": {"grants": "all"}}, ["defaultsPayload", "human", "grants"], id="C-36 grants"
+            ),
+            pytest.param(
+                {"agent": {"capabilities": 3}}, ["defaultsPayload", "agent", "capabilities"], id="C-36 words"
+            ),
+        ],
+    )
+    def test_defaults_that_cannot_be_meant_are_refused(self, cast, payload, path):
+        answer = cast.as_owner.post(f"/api/companies/{cast.company.id}/invites", {"defaultsPayload": payload})
+        assert answer.status_code == 400
+        assert answer.json()["details"][0]["path"] == path
+
     @pytest.mark.parametrize(
         ("kind", "body"),
         [

@@ -81,6 +81,7 @@ def rows_of(company_id) -> dict[str, int]:
 
 
 def test_nothing_of_a_deleted_company_is_left(crowd):
+    """CW-14"""
     kept = factories.issue(crowd.elsewhere)
     of_others = set(Path(settings.FILES_ROOT).glob("??/*"))
     furnish(crowd)
@@ -88,6 +89,8 @@ def test_nothing_of_a_deleted_company_is_left(crowd):
     assert len(before) > 20, before
     folder = Path(settings.INSTRUCTIONS_ROOT) / str(crowd.company.id)
     stored = set(Path(settings.FILES_ROOT).glob("??/*")) - of_others
+    bundle = Path(settings.BUNDLES_ROOT) / str(crowd.company.id) / "claude-prompt-cache"
+    bundle.mkdir(parents=True)
     assert folder.is_dir()
     assert stored
 
@@ -101,6 +104,7 @@ def test_nothing_of_a_deleted_company_is_left(crowd):
     assert Issue.objects.filter(pk=kept.pk).exists()
     assert User.objects.filter(pk=crowd.owner.pk).exists()
     assert not folder.exists()
+    assert not bundle.parent.exists()
     assert not any(path.exists() for path in stored)
     assert crowd.as_owner.get(f"/api/companies/{crowd.company.id}").status_code == 403
     assert crowd.as_agent(crowd.foreign_agent).get("/api/agents/me").status_code == 200

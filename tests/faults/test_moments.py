@@ -109,7 +109,9 @@ def test_killed_after_the_claim_and_before_the_program_starts(product, agent, tm
     assert len(started) == 2, "the first run's program, and this one's once"
 
 
-def test_killed_after_the_start_and_before_the_process_is_known(product, agent, tmp_path):  # HB-1, HB-2, HB-3
+def test_killed_after_the_start_and_before_the_process_is_known(
+    product, agent, tmp_path
+):  # HB-1, HB-2, HB-3, H-28, H-29, H-141
     product.start("runner")
     wait_for(lambda: "capacity" in product.said(), seconds=30, what="the runner to begin")
     run = wake(agent)

@@ -1,4 +1,4 @@
-"""C-89, C-90: costs are held against budgets, and what is used up stops."""
+"""Costs are held against budgets, and what is used up stops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from heartbeat.models import Run, WakeupRequest
 from paperclip.companies import actors, agents
 from paperclip.companies.models import Activity, Agent, Company, Project
 from paperclip.core import clock
-from paperclip.governance import budgets, signals
+from paperclip.governance import approvals, budgets, signals, targets
 from paperclip.governance.models import Approval, BudgetIncident, BudgetPolicy, CostEvent, Notice
 from tests import factories
 from tests.governance.money import NOW, SYSTEM, budget, spend, story, wake
@@ -108,7 +108,46 @@ def test_stop_asks_the_board_and_cancels_the_work(cast):
         "amountLimit": 100,
         "approvalId": str(approval.pk),
     }
-    assert Notice.objects.get(kind="budget_incident", closed_at=None).title == "Peer has used up its budget"
+
+
+def test_stop_is_told_once_with_its_question(cast):
+    """C-89: to whoever wants to hear of budgets or of questions, and to nobody twice."""
+    both, money, questions, other = (
+        targets.create(
+            company=cast.company,
+            channel="webhook",
+            address="https://1.1.1.1/",
+            kinds=kinds,
+            actor=actors.for_user(cast.owner),
+            now=NOW,
+        )
+        for kinds in (
+            ["budget_incident", "approval_waiting"],
+            ["budget_incident"],
+            ["approval_waiting"],
+            ["run_silent"],
+        )
+    )
+    policy = budget(cast.company, cast.peer, 100)
+    spend(cast.peer, 100)
+    notice = Notice.objects.get(closed_at=None)
+    asked = Approval.objects.get()
+    assert (notice.kind, notice.title) == ("budget_incident", "Peer has used up its budget")
+    assert notice.body == (
+        "$1.00 of $1.00 is spent. Its work was stopped, and a question waits for an answer:"
+        " raise the budget, or keep it paused."
+    )
+    assert notice.path == f"/admin/governance/approval/{asked.pk}/change/"
+    assert set(notice.deliveries.values_list("target_id", flat=True)) == {both.pk, money.pk, questions.pk}
+    assert not other.deliveries.exists()
+
+    person = actors.for_user(cast.owner)
+    approvals.request_revision(approval=asked, actor=person, now=NOW)
+    approvals.resubmit(approval=asked, actor=person, now=NOW)
+    assert Notice.objects.get(closed_at=None) == notice, "its incident is open all along"
+    approvals.reject(approval=asked, actor=person, now=NOW)
+    assert story(policy)[-1] == ("hard", "dismissed")
+    assert not Notice.objects.filter(closed_at=None).exists()
 
 
 def test_company_stops_with_all_its_agents(cast):

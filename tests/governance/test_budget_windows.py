@@ -1,4 +1,4 @@
-"""CW-24: months end, and with them what their budgets had stopped."""
+"""Months end, and with them what their budgets had stopped."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ LAST = JUNE - timedelta(milliseconds=1)
 
 
 def test_turn_of_the_month_lets_the_stopped_go_on(cast):
+    """CW-24."""
     policy = budget(cast.company, cast.peer, 100)
     spend(cast.peer, 100, now=LAST)
     assert budget_windows.next_due(LAST) == JUNE

@@ -1,4 +1,4 @@
-"""C-90: what stands against a run."""
+"""What stands against a run."""
 
 from __future__ import annotations
 

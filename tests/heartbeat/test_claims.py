@@ -55,7 +55,7 @@ def test_a_mentioned_agent_never_owns_the_issue(cast):  # HB-64
         pytest.param("paused", None, id="H-65 paused agent waits"),
     ],
 )
-def test_a_stale_run_is_ended_at_claim_with_its_reason(cast, change, code):
+def test_a_stale_run_is_ended_at_claim_with_its_reason(cast, change, code):  # H-24, H-69
     issue = factories.issue(cast.company, assignee_agent=cast.engineer)
     run = wake(cast.engineer, issue=issue).run
     if change == "blocker":

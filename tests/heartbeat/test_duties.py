@@ -65,7 +65,7 @@ def silent_runner(now, *, suspected=None) -> Runner:
     )
 
 
-def test_a_silent_runner_is_suspected_first_and_reaped_later(cast, now):  # H-138, field note 2
+def test_a_silent_runner_is_suspected_first_and_reaped_later(cast, now):  # H-138, field note 2, H-140
     runner = silent_runner(now)
     issue = factories.issue(cast.company, assignee_agent=cast.engineer, status="in_progress")
     run = factories.run(cast.engineer, issue=issue, runner=runner)
@@ -104,7 +104,7 @@ def test_after_an_outage_of_everything_nothing_is_reaped_at_once(cast, now):
     assert run.status == "running", "the runner must have time to find its runs again"
 
 
-def test_one_duty_that_fails_does_not_keep_the_others_from_running(cast, now, monkeypatch):
+def test_one_duty_that_fails_does_not_keep_the_others_from_running(cast, now, monkeypatch):  # H-136
     def broken(*, now):
         raise RuntimeError("broken")
 
@@ -122,7 +122,7 @@ def test_the_scheduler_leaves_a_mark(cast):
     assert 0 <= queries.last_tick_age_seconds() < 5
 
 
-def test_schedules_are_registered_once(cast):
+def test_schedules_are_registered_once(cast):  # H-73
     from django_q.models import Schedule
 
     Schedule.objects.create(name="a double", func="heartbeat.tasks.tick", schedule_type="I")
@@ -134,7 +134,7 @@ def test_schedules_are_registered_once(cast):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_pass_that_another_host_holds_is_left_alone(cast, now):
+def test_a_pass_that_another_host_holds_is_left_alone(cast, now):  # HW-22
     from paperclip.core import locks
 
     with connection.copy().cursor() as other:

@@ -600,7 +600,7 @@ def test_a_cancelled_run_lets_the_waiting_word_go_on(cast, issue):  # HB-59
     assert payload["commentWindow"] == {"requestedCount": 1, "includedCount": 1, "missingCount": 0}
 
 
-def test_work_reopened_by_a_waiting_word_is_taken_up(cast, issue):  # HB-60
+def test_work_reopened_by_a_waiting_word_is_taken_up(cast, issue):  # HB-60, H-61
     wake(cast.engineer, issue=issue)
     (run,) = claim()
     comment = comments.add(

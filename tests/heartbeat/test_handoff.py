@@ -106,7 +106,7 @@ def test_the_agent_reads_what_is_asked(cast, issue, run):
     assert wake_payload.build(contexts.read(run.context_snapshot), issue)["handoff"] is None
 
 
-def test_the_question_works_on_the_issue_and_in_the_session(cast, issue, run):
+def test_the_question_works_on_the_issue_and_in_the_session(cast, issue, run):  # H-40
     end(run, session_params={"sessionId": "s-2"}, session_display_id="s-2")
     (asked,) = claim()
     issue.refresh_from_db()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from heartbeat import wakeups
 from heartbeat.models import Run, WakeupRequest
@@ -14,6 +15,7 @@ from issues.models import Issue
 from paperclip.companies import actors
 from paperclip.companies.models import Activity
 from paperclip.core import clock
+from tests import cast as cast_maker
 from tests import factories
 from tests.heartbeat.test_claims import claim
 from tests.heartbeat.test_lifecycle import cancel, finish
@@ -173,6 +175,27 @@ def test_a_queued_run_is_stopped_at_claim_when_a_pause_slipped_in(cast, board, r
         "issueId": str(issue.pk), "holdId": str(hold.pk), "rootIssueId": str(root.pk),
         "source": "heartbeat.claim_queued_run",
     }  # fmt: skip
+
+
+def test_a_claim_that_ends_a_run_waits_for_no_lock_of_its_own(transactional_db):  # HW-11, H-68
+    """Refused, ended in full, who waited let in, and the slot given to the next run: at once, and all in one pass."""
+    scene = cast_maker.make()
+    root = factories.issue(scene.company)
+    held = factories.issue(scene.company, parent=root, assignee_agent=scene.engineer, priority="critical")
+    free = factories.issue(scene.company, assignee_agent=scene.engineer)
+    dropped, following = wake(scene.engineer, issue=held).run, wake(scene.engineer, issue=free).run
+    hold = order(actors.for_user(scene.owner), factories.issue(scene.company))
+    type(hold).objects.filter(pk=hold.pk).update(root_issue=root)
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        try:
+            claimed = claim()
+        finally:
+            cursor.execute("RESET lock_timeout")
+
+    dropped.refresh_from_db()
+    assert (dropped.status, dropped.result_json["stopReason"]) == ("cancelled", "paused")
+    assert [run.pk for run in claimed] == [following.pk]
 
 
 def test_a_word_said_before_the_pause_is_verified_again_at_claim(cast, board, root, issue):  # H-8

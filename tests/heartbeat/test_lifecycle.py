@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 OK = Remains(exit_code=0)
 # Statements in the transaction that ends a run, its savepoints included; what the issue adds is its evidence, its
 # summary, the comment and the decision.
-QUERIES_FREE = 18
-QUERIES_WITH_ISSUE = 29
+QUERIES_FREE = 17
+QUERIES_WITH_ISSUE = 25
 
 
 def finish(run, *, result=None, remains=OK, token=None):
@@ -102,7 +102,7 @@ def test_a_cancelled_run_is_cancelled_whatever_its_exit(reason, word):
     assert (verdict.status, verdict.stop_reason) == ("cancelled", word)
 
 
-def test_finish_commits_everything_that_follows(cast, issue, run):  # H-100
+def test_finish_commits_everything_that_follows(cast, issue, run):  # H-100, H-30, H-36
     usage = Usage(input_tokens=10, output_tokens=5)
     result = Result(
         usage=usage,
@@ -213,7 +213,7 @@ def lose(run):
     return lifecycle.lose(run_id=run.pk, message="gone", remains=Remains(), now=clock.now())
 
 
-def test_a_lost_program_is_started_once_more_with_everything(cast, issue, run):  # HB-4, H-113
+def test_a_lost_program_is_started_once_more_with_everything(cast, issue, run):  # HB-4, H-113, H-32, H-140
     type(run).objects.filter(pk=run.pk).update(session_id_before="s-7")
     lose(run)
 
@@ -232,7 +232,7 @@ def test_a_lost_program_is_started_once_more_with_everything(cast, issue, run): 
     assert (issue.execution_run_id, issue.checkout_run_id) == (retry.pk, run.pk)
 
 
-def test_a_second_loss_is_no_matter_of_the_program_any_more(cast, issue, run):
+def test_a_second_loss_is_no_matter_of_the_program_any_more(cast, issue, run):  # H-63
     lose(run)
     (retry,) = claim()
     lose(retry)
@@ -271,14 +271,14 @@ def cancel(run):
     )
 
 
-def test_a_waiting_run_is_cancelled_at_once(cast, issue):
+def test_a_waiting_run_is_cancelled_at_once(cast, issue):  # H-33
     run = wake(cast.engineer, issue=issue).run
     cancelled = cancel(run)
     assert (cancelled.status, cancelled.error_code) == ("cancelled", "cancelled")
     assert run.wakeup_request.__class__.objects.get().status == "cancelled"
 
 
-def test_a_running_run_is_cancelled_when_its_program_is_gone(cast, issue, run):  # HW-2
+def test_a_running_run_is_cancelled_when_its_program_is_gone(cast, issue, run):  # HW-2, H-118, H-160
     assert cancel(run).status == "running"
     assert cancel(run).cancel_requested_at is not None
 
@@ -292,6 +292,8 @@ def test_a_running_run_is_cancelled_when_its_program_is_gone(cast, issue, run): 
     )
     assert Run.objects.count() == 1, "a person's cancel is never tried again"
     assert run.followup_reason.startswith("A person cancelled")
+    cast.engineer.refresh_from_db()
+    assert cast.engineer.status == "idle", "a cancel is nobody's error"
 
 
 def test_a_cancelled_run_that_is_lost_is_not_tried_again(run):

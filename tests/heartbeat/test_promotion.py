@@ -90,7 +90,7 @@ def waits(agent, *, at=NOW, **fields):
         pytest.param("loop", "loop_stopped", id="loop stop"),
     ],
 )
-def test_what_stands_against_a_due_retry_ends_it(cast, issue, waiting, scene, code):
+def test_what_stands_against_a_due_retry_ends_it(cast, issue, waiting, scene, code):  # H-26
     set_scene(cast, issue, scene)
     assert promote().promoted == 0
     waiting.refresh_from_db()
@@ -158,7 +158,7 @@ def test_an_issueless_retry_is_promoted(cast):  # H-131
     assert promote().run_ids == [str(waiting.pk)]
 
 
-def test_a_new_wake_takes_the_place_of_a_stale_retry(cast, issue, waiting):  # HB-25
+def test_a_new_wake_takes_the_place_of_a_stale_retry(cast, issue, waiting):  # HB-25, H-27
     set_scene(cast, issue, "reassigned")
     outcome = wake(cast.peer, issue=issue, now=NOW)
     waiting.refresh_from_db()

@@ -139,7 +139,7 @@ def test_stated_times_are_read_or_passed_over(value, moment):
 # --- Transient failures ----------------------------------------------------------------------------------
 
 
-def test_a_transient_failure_is_scheduled(cast, codex, issue):  # HB-10
+def test_a_transient_failure_is_scheduled(cast, codex, issue):  # HB-10, H-21, H-127
     run = start(codex, issue, session_id_before="s-1")
     end(run)
 
@@ -194,7 +194,7 @@ def test_the_jitter_is_the_callers(cast):  # HB-11
         pytest.param(3, "fresh_session_safer_invocation", id="HB-14 fourth"),
     ],
 )
-def test_codex_is_called_more_carefully_each_time(codex, issue, done, mode):
+def test_codex_is_called_more_carefully_each_time(codex, issue, done, mode):  # H-121, H-123
     run = start(codex, issue, scheduled_retry_attempt=done)
     end(run)
     retry = retry_of(run)
@@ -415,7 +415,7 @@ def test_two_continuations_asked_at_once_are_one(cast, issue):  # HB-18
 # --- Diagnostic retries ----------------------------------------------------------------------------------
 
 
-def test_a_failure_that_may_pass_is_tried_again_at_once(cast, issue):  # HB-91
+def test_a_failure_that_may_pass_is_tried_again_at_once(cast, issue):  # HB-91, H-114, H-117
     run = start(cast.engineer, issue, session_id_before="s-1")
     end(run, RESET)
     retry = retry_of(run)
@@ -559,7 +559,7 @@ def test_a_retry_without_an_issue_is_a_run_of_its_own(cast):  # HX-4
     assert (retry.pk != running.pk, retry.diagnostic_retry_count) == (True, 1)
 
 
-def test_a_lost_program_is_process_losss_alone(run):  # H-113, H-135
+def test_a_lost_program_is_process_losss_alone(run):  # H-113, H-135, H-134
     lifecycle.lose(run_id=run.pk, message="timeout: gone", remains=Remains(), now=NOW)
     retry = retry_of(run)
     assert (retry.process_loss_retry_count, retry.diagnostic_retry_count) == (1, 0)

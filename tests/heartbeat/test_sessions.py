@@ -107,7 +107,7 @@ class TestGoingOn:
         only_id = begin(agent, issue, resumeSessionDisplayId="s-8", **context)
         assert sessions.resume(only_id, now=clock.now()).params == {"sessionId": "s-8"}
 
-    def test_another_task_or_adapter_sees_nothing_of_it(self, cast, agent, issue):
+    def test_another_task_or_adapter_sees_nothing_of_it(self, cast, agent, issue):  # H-17
         end(begin(agent, issue))
         other = factories.issue(cast.company, assignee_agent=agent)
         assert begin(agent, other).session_id_before is None

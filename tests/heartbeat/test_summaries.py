@@ -221,6 +221,24 @@ def test_agents_do_not_write_it(cast, issue):  # IW-43
     assert answer.status_code == 403
 
 
+def test_it_is_found_by_no_search(cast, issue):
+    """It repeats what others wrote, and would stand before them in every search (I-154)."""
+    for key, body in (
+        ("continuation-summary", "The wombat is half painted"),
+        ("notes", "The wallaby is done"),
+    ):
+        documents.keep(issue=issue, key=key, title=key, body=body, run_id=None, now=clock.now())
+
+    def found(text):
+        page = cast.as_owner.get(f"/api/companies/{cast.company.pk}/search", {"q": text})
+        return [row["id"] for row in page.json()["results"]]
+
+    assert found("wallaby") == [str(issue.pk)]
+    assert found("wombat") == []
+    listed = cast.as_owner.get(f"/api/companies/{cast.company.pk}/issues", {"q": "wombat"})
+    assert listed.json() == []
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=300) | st.sampled_from(
     ["x" * 20_000, "`a/b.py` " * 3000, "`npm run x` " * 3000, "## Acceptance criteria\n" * 900, "Next: go"]
 )

@@ -14,6 +14,7 @@ from heartbeat.models import LoopStop, Run, WakeupRequest
 from issues import comments, documents
 from issues import lifecycle as issue_lifecycle
 from issues.models import Comment, Issue
+from paperclip.board import attention
 from paperclip.companies import actors
 from paperclip.companies.models import Activity
 from paperclip.core import clock
@@ -227,6 +228,35 @@ def test_the_board_says_who_keeps_it_and_lets_it_go_on(cast, issue):
     assert not LoopStop.objects.filter(closed_at__isnull=True).exists()
     Run.objects.filter(status="queued").delete()
     assert to_and_fro(cast, issue, LIMIT + 1) == [False] * LIMIT + [True], "the count starts anew"
+
+
+def needs_a_person(cast):
+    found = attention.items(cast.company.pk, now=clock.now())
+    return [
+        (item.who, item.text) for item in found if item.icon == "loop" or "called each other" in item.text
+    ]
+
+
+def test_whom_it_concerns_is_in_needs_you_whoever_has_the_issue(cast, issue):
+    stopped(cast, issue)
+    ((who, text),) = needs_a_person(cast)
+    assert who == issue.identifier
+    assert "Nobody but a person calls them now" in text, "the issue stands still, and its line says why"
+
+    Issue.objects.filter(pk=issue.pk).update(assignee_agent=cast.manager)
+    factories.run(cast.manager, issue=issue)
+    ((who, text),) = needs_a_person(cast)
+    assert who in ("Engineer", "Peer"), "somebody else is at work on it: one line for the two"
+    assert "Peer and Engineer called each other 6 times" in text
+    assert issue.identifier in text
+
+    Issue.objects.filter(pk=issue.pk).update(status="done")
+    assert needs_a_person(cast) == []
+
+
+def test_a_timer_that_was_stopped_is_in_needs_you(cast):
+    LoopStop.objects.create(company=cast.company, agent=cast.peer, runs=20, reason="Twenty idle runs")
+    assert needs_a_person(cast) == [("Peer", "is not called by itself any more: Twenty idle runs")]
 
 
 def test_two_agents_that_answer_each_other_come_to_rest(cast, issue):

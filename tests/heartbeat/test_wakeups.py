@@ -41,7 +41,7 @@ def issue(cast):
     return factories.issue(cast.company, assignee_agent=cast.engineer)
 
 
-def test_wake_for_an_idle_issue_queues_a_run_with_its_context(engineer, issue):
+def test_wake_for_an_idle_issue_queues_a_run_with_its_context(engineer, issue):  # H-20
     outcome = wake(engineer, issue=issue)
 
     assert outcome.kind == "queued"
@@ -67,7 +67,9 @@ def test_wake_for_an_idle_issue_queues_a_run_with_its_context(engineer, issue):
         pytest.param("blocked", "skipped", "issue_dependencies_blocked", id="H-48 HB-66 unresolved blocker"),
     ],
 )
-def test_every_refusal_leaves_a_row_with_the_true_reason(cast, engineer, issue, scene, kind, reason):
+def test_every_refusal_leaves_a_row_with_the_true_reason(
+    cast, engineer, issue, scene, kind, reason
+):  # H-15, H-37
     source = "assignment"
     payload = {"issueId": str(issue.pk)}
     match scene:
@@ -107,7 +109,7 @@ def test_a_repeated_refusal_is_counted_on_one_row(engineer, issue):
     assert [row.coalesced_count for row in rows] == [2, 0]
 
 
-def test_a_comment_passes_a_blocked_issue_and_names_the_blockers(engineer, issue):  # HB-67
+def test_a_comment_passes_a_blocked_issue_and_names_the_blockers(engineer, issue):  # HB-67, H-47
     blocker = factories.issue(issue.company, title="Foundation")
     factories.blocks(blocker, issue)
     outcome = comment_wake(engineer, issue, factories.comment(issue))
@@ -129,14 +131,14 @@ def test_a_second_wake_joins_the_queued_run(engineer, issue):  # H-50
     assert Run.objects.count() == 1
 
 
-def test_a_renamed_agent_still_joins_its_own_run(engineer, issue):  # HW-21
+def test_a_renamed_agent_still_joins_its_own_run(engineer, issue):  # HW-21, H-49
     first = wake(engineer, issue=issue)
     type(engineer).objects.filter(pk=engineer.pk).update(name="Renamed")
 
     assert wake(engineer, issue=issue).run.pk == first.run.pk
 
 
-def test_comments_during_a_run_wait_in_one_row(engineer, issue):  # HB-58, H-52
+def test_comments_during_a_run_wait_in_one_row(engineer, issue):  # HB-58, H-52, H-51
     run = factories.run(engineer, issue=issue)
     first, second = factories.comment(issue), factories.comment(issue)
 
@@ -150,7 +152,7 @@ def test_comments_during_a_run_wait_in_one_row(engineer, issue):  # HB-58, H-52
     assert Run.objects.get().pk == run.pk
 
 
-def test_a_plain_wake_during_a_run_joins_it(engineer, issue):  # H-50
+def test_a_plain_wake_during_a_run_joins_it(engineer, issue):  # H-50, H-45
     run = factories.run(engineer, issue=issue)
 
     outcome = wake(engineer, issue=issue, reason="issue_status_changed")
@@ -184,7 +186,7 @@ def test_a_comment_pulls_a_scheduled_retry_forward(engineer, issue):  # HW-10
         pytest.param("cancelled", "engineer", "issue_cancelled", id="H-46 cancelled"),
     ],
 )
-def test_a_stale_scheduled_retry_is_dropped_by_a_new_wake(cast, engineer, status, assigned, code):
+def test_a_stale_scheduled_retry_is_dropped_by_a_new_wake(cast, engineer, status, assigned, code):  # H-27
     owner = getattr(cast, assigned)
     issue = factories.issue(cast.company, assignee_agent=owner, status=status)
     old = factories.run(

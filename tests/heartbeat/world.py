@@ -77,7 +77,7 @@ class World:
     """Two runners, three agents and their issues, with a clock of its own."""
 
     def __init__(self) -> None:
-        self.now = clock.now()
+        self._now = clock.now()
         self.company = factories.company()
         self.person = actors.for_user(factories.user(member_of=self.company, is_superuser=True))
         lead = factories.agent(self.company, role="ceo", name="Lead")
@@ -92,10 +92,16 @@ class World:
             factories.runner(name=f"runner-{clock.now().timestamp()}-{n}") for n in "12"
         ]
 
+    @property
+    def now(self) -> datetime:
+        """The time, a little later at each look: no two things happen at once, and of two runs one is the last."""
+        self._now += timedelta(microseconds=1)
+        return self._now
+
     # --- What happens ------------------------------------------------------------------------------------
 
     def pass_time(self, by: timedelta) -> None:
-        self.now += by
+        self._now += by
         Runner.objects.filter(pk__in=[runner.pk for runner in self.runners]).update(
             last_seen_at=self.now, lease_expires_at=self.now + timedelta(hours=1)
         )
@@ -239,7 +245,9 @@ class World:
     # --- What must hold ----------------------------------------------------------------------------------
 
     def check(self) -> None:
-        runs = list(Run.objects.filter(company=self.company))
+        wide = ("context_snapshot", "result_json", "usage_json", "stdout_excerpt", "stderr_excerpt")
+        rows = Run.objects.filter(company=self.company).select_related("wakeup_request")
+        runs = list(rows.defer(*wide, "wakeup_request__payload"))
         by_id = {run.pk: run for run in runs}
         self._one_live_run_per_issue(runs)
         for run in runs:
@@ -305,8 +313,11 @@ class World:
         if blockers.exclude(status=IssueStatus.DONE).exists():
             return True
         last = Run.objects.filter(issue=issue).order_by("-created_at", "-id").first()
+        if last is None:
+            # H-144f: put in progress by hand while its agent took no calls. The board says so, with a button.
+            return issue.status == IssueStatus.IN_PROGRESS and issue.checkout_run_id is None
         # A person's stop stands until somebody speaks again, and is shown.
-        return last is not None and last.cancel_requested_at is not None
+        return last.cancel_requested_at is not None
 
     def quiesce(self, how: str) -> int:
         """Let time pass and end whatever runs in the same way until nothing is left; return the rounds it took."""

@@ -1,4 +1,4 @@
-"""Who has to move for a blocked issue to go on (I-86, I-87)."""
+"""Who has to move for a blocked issue to go on."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def running(cast, **fields):
 
 
 def test_nothing_to_wait_for_needs_attention(root):
+    """I-86."""
     assert verdict(root) == {
         "state": "needs_attention",
         "reason": "attention_required",
@@ -225,6 +226,7 @@ def test_deep_and_wide_graphs_are_judged_quickly(cast, root):
 
 
 def test_many_issues_cost_one_query(cast, django_assert_num_queries):
+    """IW-38."""
     roots = [factories.issue(cast.company, status="blocked") for _ in range(10)]
     for root in roots:
         blocker(root)

@@ -1,4 +1,4 @@
-"""Orders over a tree of issues: what they touch, what they leave, and what comes back (I-126 to I-131)."""
+"""Orders over a tree of issues: what they touch, what they leave, and what comes back."""
 
 from __future__ import annotations
 

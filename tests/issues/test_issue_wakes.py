@@ -1,4 +1,4 @@
-"""Whom an edit calls, why, and with what (I-83, I-84, I-90 to I-94)."""
+"""Whom an edit calls, why, and with what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I-143: references in texts that were written before references were kept."""
+"""References in texts that were written before references were kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I-143: which issues a text names."""
+"""Which issues a text names."""
 
 from __future__ import annotations
 

@@ -95,6 +95,13 @@ def test_points_add_up(text, fields, points):
     assert scoring.issue_points(match(**fields), scoring.parse(text)) == points
 
 
+def test_highlights_count_characters():
+    """IW-49: not the halves that some languages store rare ones in."""
+    shown, (hit,) = scoring.snippet("\U0001f600\U0001f680 a needle", scoring.parse("needle"))
+    assert shown[hit["start"] : hit["end"]] == "needle"
+    assert hit["start"] == 5
+
+
 @given(st.text(max_size=600), st.text(max_size=30))
 def test_highlights_are_in_the_text_and_apart(text, needle):
     shown, hits = scoring.snippet(text, scoring.parse(needle))

@@ -10,7 +10,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from heartbeat.models import Run
-from issues import comments
+from issues import comments, lifecycle
 from paperclip.companies import actors, signin
 from paperclip.core import clock
 from tests import cast as standing
@@ -58,6 +58,12 @@ def page(browser, company) -> Iterator[Page]:
 
 def say(company: standing.Cast, issue, body: str) -> None:
     comments.add(issue_id=issue.pk, body=body, actor=actors.for_user(company.operator), now=clock.now())
+
+
+def change(company: standing.Cast, issue, **fields) -> None:
+    lifecycle.update(
+        issue_id=issue.pk, fields=fields, actor=actors.for_user(company.operator), now=clock.now()
+    )
 
 
 def open_page(page: Page, product: Product, path: str) -> None:
@@ -110,6 +116,51 @@ def test_part_that_hears_of_changes_hardly_asks_by_itself(product, company, page
     say(company, factories.issue(company.company), "Something happens")
     with page.expect_response("**/admin/home/activity/", timeout=5000):
         pass
+
+
+def test_lists_follow_what_others_do_and_leave_the_reader_alone(product, company, page):
+    mine = factories.issue(company.company, title="Assigned", assignee_agent=company.engineer)
+    other = factories.issue(company.company, title="In nobody's hands")
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    open_page(page, product, f"/admin/issues/issue/?assignee={company.engineer.pk}")
+    rows = page.locator("#list-rows tbody tr")
+    expect(rows).to_have_count(1)
+    search = page.get_by_role("searchbox", name="Search issues")
+    search.fill("half a wo")
+    page.evaluate("window.sameDocument = true")
+
+    change(company, other, assignee_agent_id=company.engineer.pk)
+    expect(rows).to_have_count(2, timeout=10_000)
+    assert search.input_value() == "half a wo"
+    assert page.evaluate("document.activeElement.name") == "q"
+
+    change(company, mine, status="done")
+    expect(rows).to_have_count(1, timeout=10_000)
+    assert f"assignee={company.engineer.pk}" in page.url
+
+    link = page.locator(f"#open-{other.pk}")
+    link.focus()
+    change(company, other, title="In good hands")
+    expect(link).to_have_text("In good hands", timeout=10_000)
+    assert page.evaluate("document.activeElement.id") == f"open-{other.pk}"
+
+    link.evaluate("(element) => document.getSelection().selectAllChildren(element)")
+    with page.expect_response("**/admin/issues/issue/?assignee=*", timeout=10_000):
+        change(company, other, title="In the best of hands")
+    assert page.evaluate("document.getSelection().toString()") == "In good hands"
+    expect(link).to_have_text("In good hands")
+    page.evaluate("document.getSelection().removeAllRanges()")
+    expect(link).to_have_text("In the best of hands", timeout=10_000)
+    assert page.evaluate("window.sameDocument") is True
+
+    open_page(page, product, "/admin/heartbeat/run/")
+    run = factories.run(company.peer, status="queued")
+    row = rows.filter(has=page.locator(f"#open-{run.pk}"))
+    expect(row).to_contain_text("Queued", timeout=10_000)
+    Run.objects.filter(pk=run.pk).update(status="cancelled", finished_at=clock.now())
+    expect(row).to_contain_text("Cancelled", timeout=10_000)
+    assert faults == []
 
 
 def test_hidden_page_lets_go_of_its_stream(product, company, page):

@@ -40,6 +40,7 @@ def owner(cast):
 
 
 def test_call_tells_of_a_queued_run(cast, told):
+    """K-48"""
     issue = factories.issue(cast.company, assignee_agent=cast.engineer)
     made = wakeups.enqueue(
         agent_id=cast.engineer.pk, company_id=cast.company.pk, actor=owner(cast), now=clock.now(),

@@ -67,6 +67,7 @@ def test_event_stream_shows_signs_of_life_that_keep_the_mark_young(hub):
 
 
 def test_websocket_that_does_not_answer_pings_is_cut(hub):
+    """K-47"""
     client = joined(hub, lambda: wires.WebSocket(handshake()))
     assert b" 101 " in read_until(client, b"\r\n\r\n")
     pings = b""

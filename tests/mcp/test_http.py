@@ -24,6 +24,7 @@ from tests import cast as standing
 from tests import factories
 from tests.mcp.test_stdio import Tools
 from tests.product import ROOT, Product, free_port, wait_for
+from tests.workspaces.scenes import make_place, page
 
 
 @dataclass
@@ -233,6 +234,28 @@ def test_routines_and_runs_are_worked_with(endpoint, scene):
     endpoint.use(work, factories.board_token(scene.owner))
     assert Routine.objects.get().status == "paused"
     assert Run.objects.get().status == "cancelled"
+
+
+def test_a_service_is_started_waited_for_fetched_and_stopped(endpoint, scene, tmp_path):  # W-140 to W-142
+    place = make_place(scene, page(tmp_path))
+    issue = factories.issue(scene.company, assignee_agent=scene.engineer, execution_workspace=place)
+    run = factories.run(scene.engineer, issue=issue)
+
+    async def work(call: Tools) -> None:
+        of_issue = {"issueId": issue.identifier}
+        before = await call("GetIssueWorkspaceRuntime", **of_issue)
+        assert (before["workspace"]["id"], before["runtimeServices"]) == (str(place.pk), [])
+        started = await call("ControlIssueWorkspaceServices", **of_issue, action="start")
+        assert started["operation"]["status"] == "succeeded"
+        ready = await call("WaitForIssueWorkspaceService", **of_issue, serviceName="web", timeoutSeconds=30)
+        async with httpx2.AsyncClient() as http:
+            assert (await http.get(ready["service"]["url"])).text == "hello from here"
+        target = {"runtimeServiceId": ready["service"]["id"]}
+        await call("ControlIssueWorkspaceServices", **of_issue, action="stop", **target)
+        (service,) = (await call("GetIssueWorkspaceRuntime", **of_issue))["runtimeServices"]
+        assert service["status"] == "stopped"
+
+    endpoint.use(work, factories.agent_key(scene.engineer), Agent=str(scene.engineer.pk), Run=str(run.pk))
 
 
 @pytest.mark.parametrize("address", ["3180", ":3180", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:web"])

@@ -11,9 +11,9 @@ from paperclip.companies.models import Agent, Company, Goal, Project, User
 from paperclip.core import clock
 from paperclip.portability import exports, imports
 from paperclip.portability.faults import Findings
-from paperclip.portability.gathering import Wish
 from paperclip.portability.importing import Result
 from paperclip.portability.planning import Options, Plan
+from paperclip.portability.taking.desk import Wish
 from routines import lifecycle as routine_lifecycle
 from routines import triggers
 from routines.models import Routine
@@ -100,6 +100,7 @@ def full() -> tuple[Company, User]:
     sweep = {"title": "Sweep the {{area}}", "assignee_agent_id": coder.pk, "variables": [area]}
     routine = routine_lifecycle.create(company_id=place.pk, fields=sweep, actor=actor, now=now)
     schedule = {"kind": "schedule", "cron_expression": "0 9 * * 1", "timezone": "Europe/Berlin"}
+    schedule |= {"clock_changes": "as_shown", "grace_sec": 3600}
     triggers.create(routine_id=routine.pk, fields=schedule, actor=actor, now=now)
     return place, owner
 
@@ -173,7 +174,7 @@ def told(place: Company) -> dict[str, Any]:
                 row.priority,
                 row.variables,
                 named.get(row.assignee_agent_id),
-                row.triggers.get().cron_expression,
+                row.triggers.values_list("cron_expression", "timezone", "clock_changes", "grace_sec").get(),
             )
             for row in Routine.objects.filter(company=place)
         ],

@@ -121,6 +121,7 @@ def test_agents_but_the_ceo_are_told_why(cast, door, text):
 
 @pytest.mark.parametrize("door", ["safe preview", "safe apply"])
 def test_safe_way_neither_replaces_nor_leads_elsewhere(cast, door):
+    """B-104"""
     ceo, path = cast.as_agent(cast.ceo), doors(cast.company)[door]
     replacing = ceo.post(path, body(into=cast.company, collisionStrategy="replace"))
     assert replacing.json() == {"error": "Safe import route does not allow replace collision strategy"}
@@ -138,6 +139,26 @@ def test_safe_way_takes_no_programs_of_the_host(cast, kind):
     override = {"dev": {"adapterType": "claude_local"}}
     assert cast.as_owner.post(path, sent | {"adapterOverrides": override}).status_code == 200
     assert Agent.objects.get(company=cast.company, name="Dev").adapter_type == "claude_local"
+
+
+def test_safe_preview_tells_which_agents_need_another_program(cast):
+    """K-16: whoever looks learns what to override, and then brings it in."""
+    files = PACKAGE | {
+        ".paperclip.yaml": "agents: {dev: {adapter: {type: process, config: {command: make}}}}"
+    }
+    door, sent = doors(cast.company), body(files, into=cast.company, agents=["dev"])
+    for caller in (cast.as_owner, cast.as_agent(cast.ceo)):
+        told = caller.post(door["safe preview"], sent)
+        assert (told.status_code, told.json()["errors"]) == (200, [])
+        assert told.json()["warnings"] == [
+            "agents/dev: Safe import route does not allow process adapters; give it another by adapterOverrides"
+        ]
+    override = {"dev": {"adapterType": "claude_local"}}
+    told = cast.as_owner.post(door["safe preview"], sent | {"adapterOverrides": override}).json()
+    assert told["warnings"] == []
+    assert cast.as_owner.post(door["safe apply"], sent | {"adapterOverrides": override}).status_code == 200
+    agent = Agent.objects.get(company=cast.company, name="Dev")
+    assert (agent.adapter_type, agent.adapter_config.get("command")) == ("claude_local", None)
 
 
 def test_who_may_not_hire_brings_no_command_either(cast):
@@ -292,6 +313,7 @@ def test_company_that_does_not_exist_answers_as_one_of_others(cast):
 
 
 def test_export_answers_files_and_what_is_in_them(cast):
+    """C-106"""
     told = cast.as_owner.post(doors(cast.company)["export"], {"include": ALL}).json()
     assert set(told) == {"rootPath", "manifest", "files", "warnings", "paperclipExtensionPath"}
     assert told["paperclipExtensionPath"] == ".paperclip.yaml"

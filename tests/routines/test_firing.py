@@ -455,3 +455,12 @@ def test_a_company_goes_with_its_routines(cast, now):
     cast.company.delete()
     assert not RoutineRun.objects.exists()
     assert not Trigger.objects.exists()
+
+
+def test_a_firing_asks_the_database_little(cast, django_assert_max_num_queries):
+    """Each statement more is felt when a thousand are due at nine; most of these are the issue's and its wake's."""
+    now = clock.now()
+    trigger = recipes.due_routine(cast, now)
+    with django_assert_max_num_queries(34):  # the look for what is due and for old receipts among them
+        assert recipes.fire(now).triggered == 1
+    assert trigger.runs.get().status == "issue_created"

@@ -33,7 +33,7 @@ def following(expression: str, zone: str, moment: str, count: int = 1) -> list[s
     ("expression", "expected"),
     [
         pytest.param("0 9 * * *", "2026-11-21T09:00+00:00", id="R-47 daily"),
-        pytest.param("0 0 * * *", "2026-11-21T00:00+00:00", id="R-54 midnight is hour 0"),
+        pytest.param("0 0 * * *", "2026-11-21T00:00+00:00", id="R-54, RW-2 midnight is hour 0"),
         pytest.param("*/20 * * * *", "2026-11-20T10:20+00:00", id="R-48 steps"),
         pytest.param("5/20 * * * *", "2026-11-20T10:05+00:00", id="R-48 steps from a number"),
         pytest.param("10-30/10 8,10 * * *", "2026-11-20T10:10+00:00", id="R-48 ranges and lists"),
@@ -88,6 +88,19 @@ def test_what_cannot_be_is_refused_by_name(expression, named):
         schedule.next_after(expression, "UTC", datetime(2026, 1, 1, tzinfo=UTC))
     assert refused.value.message.startswith("Invalid cron expression")
     assert named in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("as_shown", "expected"),
+    [
+        pytest.param(True, "2028-03-14T06:30+00:00", id="RC-50 as shown: not in the year of the gap"),
+        pytest.param(False, "2027-03-14T07:00+00:00", id="RC-50 once: right after the gap"),
+    ],
+)
+def test_a_yearly_time_that_falls_into_a_gap(as_shown, expected):
+    asked = datetime(2026, 11, 20, tzinfo=UTC)
+    due = schedule.next_after("30 2 14 3 *", NEW_YORK, asked, as_shown=as_shown)
+    assert due.isoformat(timespec="minutes") == expected
 
 
 def test_a_time_that_every_change_of_clock_swallows_is_refused():

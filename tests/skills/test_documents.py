@@ -22,6 +22,8 @@ from routines.models import Routine
 from tests import cast as standing
 from tests import factories
 from tests.product import Product
+from tests.workspaces.scenes import make_place, page
+from workspaces.models import RuntimeService
 
 ROOT = Path(settings.SKILLS_ROOT) / "paperclip"
 DOCUMENTS = sorted(ROOT.rglob("*.md"))
@@ -113,6 +115,15 @@ def test_the_calls_of_the_api_page_are_answered(agent):
     agent.does("references/api.md")
     assert agent.issue.attachments.get().asset.original_filename == "stock.txt"
     assert Issue.objects.filter(title="Sharpen the pencils").exists()
+
+
+def test_the_services_of_a_workspace_are_used(agent, tmp_path):
+    place = make_place(agent.cast, page(tmp_path))
+    Issue.objects.filter(pk=agent.issue.pk).update(execution_workspace=place)
+    done = agent.does("references/issue-workspaces.md")
+    assert "hello from here" in done.stdout
+    service = RuntimeService.objects.get()
+    assert (service.service_name, service.status) == ("web", "stopped")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

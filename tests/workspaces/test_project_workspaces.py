@@ -123,3 +123,16 @@ def test_without_a_project_folder_the_configured_one_or_the_home_is_used():  # A
     assert (chosen.cwd, chosen.source) == (Path("/configured"), "agent_config")
     assert "/gone/x" in chosen.warnings[0]
     assert choose([]).source == "agent_home"
+
+
+def test_a_workspace_is_filled_in_from_what_is_known(cast, path):  # W-7, W-8
+    both = cast.as_owner.post(
+        path, {"cwd": "/srv/a", "repoUrl": "https://example.com/b.git", "repoRef": "dev"}
+    ).json()
+    assert (both["name"], both["sourceType"], both["defaultRef"]) == ("a", "git_repo", "dev")
+    item = f"{path}/{both['id']}"
+    assert cast.as_owner.patch(item, {"repoRef": "main"}).json()["name"] == "a"
+    assert cast.as_owner.patch(item, {"cwd": None}).json()["name"] == "b", "a new place, a new name"
+    assert cast.as_owner.patch(item, {"cwd": "/srv/c", "name": "Mine"}).json()["name"] == "Mine"
+    refused = cast.as_owner.patch(item, {"cwd": None, "repoUrl": None})
+    assert refused.status_code == 422

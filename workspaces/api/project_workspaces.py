@@ -6,7 +6,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from paperclip.companies.api.projects import COMPANY_QUERY, ProjectView
-from paperclip.companies.models import Project
 from paperclip.core import naming
 from paperclip.core.api.schema import operation
 from paperclip.core.errors import NotFound
@@ -28,9 +27,7 @@ class WorkspacesView(ProjectView):
     def get(self, request: Request, project_ref: str) -> Response:
         """Answer every workspace of the project."""
         project = self.find_project(project_ref)
-        return Response(
-            [shapes.render(row) for row in project_workspaces.of_projects([project.pk])[project.pk]]
-        )
+        return Response(shapes.render_many(project_workspaces.of_projects([project.pk])[project.pk]))
 
     @operation(
         "Add a workspace to a project [C-67]",
@@ -47,7 +44,19 @@ class WorkspacesView(ProjectView):
         return Response(shapes.render(made), status=201)
 
 
-class WorkspaceView(ProjectView):
+class WorkspaceBase(ProjectView):
+    """A view of one workspace of a project."""
+
+    def workspace(self, project_ref: str, reference: str) -> ProjectWorkspace:
+        """Return the workspace the path names, or 404."""
+        project, row_id = self.find_project(project_ref), naming.as_uuid(reference)
+        row = ProjectWorkspace.objects.filter(project=project, pk=row_id).first() if row_id else None
+        if row is None:
+            raise NotFound("Project workspace not found")
+        return row
+
+
+class WorkspaceView(WorkspaceBase):
     """`/projects/:id/workspaces/:wid`."""
 
     @operation(
@@ -58,7 +67,7 @@ class WorkspaceView(ProjectView):
     )
     def patch(self, request: Request, project_ref: str, workspace_id: str) -> Response:
         """Change what was sent and answer the row."""
-        workspace = self._find(self.find_project(project_ref), workspace_id)
+        workspace = self.workspace(project_ref, workspace_id)
         fields = ProjectWorkspaceIn.read(request.data, partial=True)
         changed = project_workspaces.update(
             workspace=workspace, fields=fields, actor=self.actor, now=self.now
@@ -70,14 +79,7 @@ class WorkspaceView(ProjectView):
     )
     def delete(self, request: Request, project_ref: str, workspace_id: str) -> Response:
         """Forget it and answer what it was."""
-        workspace = self._find(self.find_project(project_ref), workspace_id)
+        workspace = self.workspace(project_ref, workspace_id)
         return Response(
             shapes.render(project_workspaces.delete(workspace=workspace, actor=self.actor, now=self.now))
         )
-
-    def _find(self, project: Project, reference: str) -> ProjectWorkspace:
-        row_id = naming.as_uuid(reference)
-        row = ProjectWorkspace.objects.filter(project=project, pk=row_id).first() if row_id else None
-        if row is None:
-            raise NotFound("Project workspace not found")
-        return row

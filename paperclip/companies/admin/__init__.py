@@ -1,5 +1,15 @@
 """The pages of companies, people, agents, projects, goals and activity."""
 
-from paperclip.companies.admin import agents, companies, installation, joining, people, record, secrets, work
+from paperclip.companies.admin import (
+    agents,
+    companies,
+    installation,
+    joining,
+    people,
+    record,
+    secrets,
+    vaults,
+    work,
+)
 
-__all__ = ["agents", "companies", "installation", "joining", "people", "record", "secrets", "work"]
+__all__ = ["agents", "companies", "installation", "joining", "people", "record", "secrets", "vaults", "work"]

@@ -12,9 +12,21 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from paperclip.companies import agents, auth, keys, org, queries, rights, told
-from paperclip.companies.admin import agent_form, secret_lines
-from paperclip.companies.choices import AgentStatus
+from paperclip.companies import (
+    agents,
+    auth,
+    instructions,
+    keys,
+    org,
+    queries,
+    rights,
+    skill_sync,
+    skills,
+    told,
+)
+from paperclip.companies.admin import agent_form, instruction_pages, secret_lines
+from paperclip.companies.admin.instruction_pages import InstructionPages
+from paperclip.companies.choices import AgentStatus, SkillSync
 from paperclip.companies.models import Activity, Agent, AgentApiKey, AgentConfigRevision
 from paperclip.core import clock, links, naming, panels
 from paperclip.core.admin import BoardModelAdmin, FormPage
@@ -30,7 +42,7 @@ _PAUSABLE = (AgentStatus.ACTIVE, AgentStatus.IDLE, AgentStatus.RUNNING, AgentSta
 
 
 @admin.register(Agent)
-class AgentAdmin(BoardModelAdmin):
+class AgentAdmin(InstructionPages, BoardModelAdmin):
     """The workers of a company: who they are, what they do now, and how they are run."""
 
     board_name = "agent"
@@ -61,6 +73,8 @@ class AgentAdmin(BoardModelAdmin):
         "key": "new_key",
         "revoke-key": "revoke_key",
         "roll-back": "roll_back",
+        "delete-file": "delete_file",
+        "skills": "set_skills",
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -111,6 +125,9 @@ class AgentAdmin(BoardModelAdmin):
         return {
             "adapter_config": agent_form.shown(row.adapter_config),
             "runtime_config": agent_form.shown(row.runtime_config),
+            "instructions": instructions.bundle(row),
+            "instructions_url": instruction_pages.page_url(row),
+            "standing": skills.of(row),
             "keys": list(AgentApiKey.objects.filter(agent=row).order_by("-created_at")[:50]),
             "revisions": list(
                 history.select_related("created_by_user", "created_by_agent").defer(
@@ -200,6 +217,21 @@ class AgentAdmin(BoardModelAdmin):
             raise NotFound("Revision not found")
         agents.roll_back(agent=row, revision=revision, actor=self._manager(request, row), now=clock.now())
         return f"{row.name} has its configuration of {revision.created_at:%d %b %H:%M} UTC again."
+
+    def set_skills(self, request: HttpRequest, row: Agent) -> str:
+        """Say which skills the agent is given."""
+        named = [
+            name.strip()[:200] for name in (*request.POST.getlist("skill"), request.POST.get("more", ""))
+        ]
+        actor = self._manager(request, row)
+        skill_sync.sync(
+            agent=row,
+            named=[name for name in named if name],
+            mode=SkillSync.REPLACE,
+            actor=actor,
+            now=clock.now(),
+        )
+        return f"{row.name} is given these skills from its next run on."
 
     def _manager(self, request: HttpRequest, row: Agent) -> Any:
         actor = scope_of(request).actor

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,15 +15,17 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from unfold import widgets
 
-from paperclip.companies import lifecycle, queries
+from paperclip.companies import assets, lifecycle, logos, queries
 from paperclip.companies.choices import CompanyStatus, MemberStatus, PrincipalType
 from paperclip.companies.models import Company, Member, User
 from paperclip.core import clock, links
 from paperclip.core.admin import BoardModelAdmin
+from paperclip.core.errors import BadRequest, Unprocessable
 from paperclip.core.forms import BoardForm, text
 from paperclip.core.links import Link
 from paperclip.core.lists import Heading
 from paperclip.core.scope import COMPANY_KEY, scope_of
+from paperclip.core.storage import Incoming, Upload
 
 
 class CompanyForm(BoardForm):
@@ -83,6 +86,8 @@ class CompanyAdmin(BoardModelAdmin):
         "archive": "archive",
         "drain": "drain",
         "undrain": "undrain",
+        "logo": "put_logo",
+        "remove-logo": "remove_logo",
     }
     headings = (
         Heading("Company", "name"),
@@ -117,9 +122,11 @@ class CompanyAdmin(BoardModelAdmin):
         super().prepare_rows(request, rows)
         spent = queries.company_spend([row.pk for row in rows], now=clock.now())
         stats = queries.company_stats([row.pk for row in rows])
+        logo_of = {company.pk: company.logo_asset for company in scope_of(request).companies}
         for row in rows:
             row.spent_cents = spent.get(row.pk, 0)
             row.stats = stats.get(str(row.pk), {})
+            row.logo_url = assets.page_path(logo_of[row.pk]) if logo_of.get(row.pk) else ""
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return the company's figures and the people in it."""
@@ -135,6 +142,8 @@ class CompanyAdmin(BoardModelAdmin):
             ],
             "edit_url": reverse("admin:companies_company_edit", args=[row.pk]),
             "members_url": reverse("admin:companies_member_changelist"),
+            "logo_limit": assets.limit(row),
+            "logo_types": ",".join(settings.ASSET_TYPES),
         }
 
     def create(self, request: HttpRequest, values: dict[str, Any]) -> Company:
@@ -175,6 +184,29 @@ class CompanyAdmin(BoardModelAdmin):
         """Put the company away."""
         lifecycle.archive(company=row, actor=scope_of(request).actor, now=clock.now())
         return f"{row.name} is archived. Its history stays."
+
+    def put_logo(self, request: HttpRequest, row: Company) -> str:
+        """Make a picture the company's logo."""
+        file = request.FILES.get("file")
+        if file is None:
+            raise BadRequest("Choose a picture first.")
+        incoming = Incoming(limit=assets.limit(row))
+        try:
+            for piece in file.chunks():
+                incoming.write(piece)
+            if incoming.is_too_large or not incoming.size:
+                raise Unprocessable(f"A logo has 1 to {incoming.limit} bytes.")
+            incoming.seal()
+            upload = Upload(incoming, file.name, (file.content_type or "").lower())
+            logos.put(company=row, upload=upload, actor=scope_of(request).actor, now=clock.now())
+        finally:
+            incoming.discard()
+        return f"{row.name} has a new logo."
+
+    def remove_logo(self, request: HttpRequest, row: Company) -> str:
+        """Leave the company without a logo."""
+        logos.take_away(company=row, actor=scope_of(request).actor, now=clock.now())
+        return f"{row.name} has no logo any more."
 
     def _change(self, request: HttpRequest, row: Company, fields: dict[str, Any]) -> Company:
         return lifecycle.update(company=row, fields=fields, actor=scope_of(request).actor, now=clock.now())

@@ -64,7 +64,7 @@ class ProjectForm(BoardForm):
 
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what the form shows of a project; plain values of its environment stay on the server."""
-        goal_id = row.goal_links.values_list("goal_id", flat=True).first()
+        goal_id = next((link.goal_id for link in row.goal_links.all()), None)
         return {
             **super().values_of(row),
             "lead_agent": str(row.lead_agent_id or ""),

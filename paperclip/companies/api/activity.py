@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -60,6 +61,9 @@ class ActivityList(CompanyView):
             query("entityType"),
             query("entityId"),
             query("limit", int, "1 to 500, 100 when absent"),
+            query(
+                "after", text="Only what the list has behind the entry with this id, which is not returned."
+            ),
         ],
     )
     def get(self, request: Request, company_id: str) -> Response:
@@ -74,6 +78,7 @@ class ActivityList(CompanyView):
             agent_id=naming.as_field_uuid(agent_id) if agent_id is not None else None,
             entity_type=request.query_params.get("entityType"),
             entity_id=request.query_params.get("entityId"),
+            after=_anchor(request),
         )
         return Response(ActivityOut.render_many(rows))
 
@@ -82,3 +87,9 @@ class ActivityList(CompanyView):
         fields = ActivityInput.read(request.data)
         row = activity.record_by_hand(company=self.company, fields=fields, actor=self.actor, now=self.now)
         return Response(ActivityOut.render(row), status=201)
+
+
+def _anchor(request: Request) -> UUID | None:
+    """Return the id after which the list goes on; what cannot be an id is that of no entry."""
+    text = request.query_params.get("after")
+    return naming.as_field_uuid(text) or UUID(int=0) if text else None

@@ -314,6 +314,9 @@ class OrgTree(CompanyView):
         return Response(org.tree(self.company.id))
 
 
+_STYLE = query("style", text="Unknown ones are drawn as `warmth`.", enum=list(org_chart.STYLES))
+
+
 class OrgDrawing(CompanyView):
     """Who reports to whom, as a drawing."""
 
@@ -321,7 +324,7 @@ class OrgDrawing(CompanyView):
         "Get the tree of agents as a drawing [C-50]",
         answers=OpenApiTypes.STR,
         media_type="image/svg+xml",
-        query=[query("style", text="Unknown ones are drawn as `warmth`.", enum=list(org_chart.STYLES))],
+        query=[_STYLE],
     )
     def get(self, request: Request, company_id: str) -> HttpResponse:
         drawn = org_chart.svg(
@@ -329,6 +332,26 @@ class OrgDrawing(CompanyView):
         )
         response = HttpResponse(drawn, content_type="image/svg+xml; charset=utf-8")
         response["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Cache-Control"] = "private, no-cache"
+        return response
+
+
+class OrgPicture(CompanyView):
+    """Who reports to whom, as a picture."""
+
+    @operation(
+        "Get the tree of agents as a picture [C-50]",
+        answers=OpenApiTypes.BINARY,
+        media_type="image/png",
+        query=[_STYLE],
+    )
+    def get(self, request: Request, company_id: str) -> HttpResponse:
+        # Here, for only this address needs it, and it would take room in every process.
+        from paperclip.companies import org_picture
+
+        drawn = org_picture.png(org.tree(self.company.id), style=request.query_params.get("style"))
+        response = HttpResponse(drawn, content_type="image/png")
         response["X-Content-Type-Options"] = "nosniff"
         response["Cache-Control"] = "private, no-cache"
         return response

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from paperclip.companies import assets
+from paperclip.companies import assets, logos
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.companies.models import Asset
 from paperclip.core.api import downloads
@@ -21,7 +21,6 @@ from paperclip.core.api.uploads import FilePart, UploadView
 
 _NAMESPACE = r"^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$"
 _DEFAULT_NAMESPACE = "general"
-_LOGO_NAMESPACE = "companies"
 
 
 class AssetOut(ModelOutput):
@@ -101,7 +100,7 @@ class CompanyLogoUpload(_PictureView):
     )
     def post(self, request: Request, company_id: str) -> Response:
         """Keep a picture that is to be the logo."""
-        return self.answer(request, _LOGO_NAMESPACE)
+        return self.answer(request, logos.NAMESPACE)
 
 
 class AssetContent(ActorView):

@@ -134,3 +134,11 @@ class SkillText(ActorView):
     @operation("Read a skill [C-39]", answers=OpenApiTypes.STR, media_type=MARKDOWN)
     def get(self, request: Request, name: str) -> HttpResponse:
         return HttpResponse(skills.text_of(name), content_type=f"{MARKDOWN}; charset=utf-8")
+
+
+class SkillPage(ActorView):
+    """A page that a skill refers to."""
+
+    @operation("Read a page of a skill", answers=OpenApiTypes.STR, media_type=MARKDOWN)
+    def get(self, request: Request, name: str, file: str) -> HttpResponse:
+        return HttpResponse(skills.text_of(name, file), content_type=f"{MARKDOWN}; charset=utf-8")

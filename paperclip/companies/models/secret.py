@@ -43,6 +43,7 @@ class SecretProviderConfig(ChangingRow):
 
     class Meta:
         db_table = "company_secret_provider_configs"
+        verbose_name = "vault"
         constraints = [
             models.UniqueConstraint(
                 fields=["company", "provider"],

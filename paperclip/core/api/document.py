@@ -48,7 +48,7 @@ TAG_OF = {
     word: tag
     for tag, words in {
         "access": "admin instance invites join-requests members user-directory users openclaw",
-        "agents": "adapters agent-configurations agent-hires llms org org.svg skills",
+        "agents": "adapters agent-configurations agent-hires llms org org.png org.svg skills",
         "board": "dashboard inbox-dismissals sidebar-badges sidebar-preferences",
         "companies": "archive assets branding drain logo stats undrain",
         "feedback": "feedback-traces",

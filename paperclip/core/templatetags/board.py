@@ -149,6 +149,12 @@ def markdown_filter(text: str | None, prefix: str = "") -> SafeString:
     return markdown.render(text, markdown.Identifiers(prefix, _issue_url) if prefix else None)
 
 
+@register.filter
+def markdown_file(text: str | None) -> SafeString:
+    """Return Markdown out of a file as safe HTML: its lines are wrapped for an editor, and flow here."""
+    return markdown.render(text, keeps_lines=False)
+
+
 def _issue_url(identifier: str) -> str:
     return reverse("admin:issues_issue_change", args=[identifier])
 

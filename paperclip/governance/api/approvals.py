@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import ActorView, CompanyView
 from paperclip.core import redaction
 from paperclip.core.api.fields import Enum, Items, Object, Text, Uuid
@@ -88,6 +89,7 @@ class ApprovalList(CompanyView):
         return Response([render(row) for row in rows])
 
     @operation("Ask the board [C-73]", reads=ApprovalInput, answers=ApprovalOut, status=201)
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         fields = ApprovalInput.read(request.data)
         approval = approvals.create(company=self.company, **fields, actor=self.actor, now=self.now)
@@ -175,6 +177,7 @@ class ApprovalComments(ApprovalView):
     @operation(
         "Comment on an approval [C-78]", reads=ApprovalCommentInput, answers=ApprovalCommentOut, status=201
     )
+    @repeating.once
     def post(self, request: Request, approval_id: str) -> Response:
         approval = self.find_approval(approval_id)
         body = ApprovalCommentInput.read(request.data)["body"]

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from paperclip.companies.api import repeating
 from paperclip.companies.api.base import CompanyView
 from paperclip.core.api.fields import MAX_BIG_INT, Bool, Enum, Int, Moment, Object, Text, Uuid
 from paperclip.core.api.inputs import Input
@@ -112,6 +113,7 @@ class FinanceEventReport(CompanyView):
     @operation(
         "Report a charge or credit [C-87]", reads=FinanceEventInput, answers=FinanceEventOut, status=201
     )
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         fields = FinanceEventInput.read(request.data)
         event = finance.record(company=self.company, fields=fields, actor=self.actor, now=self.now)

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from paperclip.companies import rights
 from paperclip.companies.agent_input import HireInput
+from paperclip.companies.api import repeating
 from paperclip.companies.api.agents import AgentOut
 from paperclip.companies.api.agents import render as render_agent
 from paperclip.companies.api.base import CompanyView
@@ -28,6 +29,7 @@ class Hire(CompanyView):
     """Taking on an agent, with the board's leave where it wants to be asked."""
 
     @operation("Hire an agent [C-55]", reads=HireInput, answers=HireOut, status=201)
+    @repeating.once
     def post(self, request: Request, company_id: str) -> Response:
         rights.require_agent_creator(self.actor, self.company.id)
         fields = HireInput.read(request.data)

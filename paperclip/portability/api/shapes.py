@@ -19,11 +19,11 @@ from paperclip.portability import importing, writing
 from paperclip.portability.choices import Collision, Part, TargetMode
 from paperclip.portability.exports import Export, kinds_of
 from paperclip.portability.faults import Findings
-from paperclip.portability.gathering import Wish
 from paperclip.portability.importing import Result
 from paperclip.portability.planning import AdapterOverride, Options, Plan, Step
 from paperclip.portability.shapes import File, IssuePart, RoutinePart
 from paperclip.portability.sources import fetch
+from paperclip.portability.taking.desk import Wish
 
 _NAMES = 10_000
 
@@ -334,7 +334,7 @@ def result_told(result: Result) -> dict[str, Any]:
         "agents": importing.steps_done(plan.agents, result.ids["agents"]),
         "projects": importing.steps_done(plan.projects, result.ids["projects"]),
         "issues": importing.steps_done(
-            [*plan.issues, *plan.routines], result.ids["issues"] | result.routine_ids
+            [*plan.issues, *plan.routines], {**result.ids["issues"], **result.ids["routines"]}
         ),
         "envInputs": writing.inputs_told(plan.env_inputs),
         "warnings": list(plan.warnings),

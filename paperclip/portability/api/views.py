@@ -88,14 +88,12 @@ class _SafeImport(CompanyView):
     """An import by a person or the CEO, which can neither replace nor choose programs."""
 
     def plan(self, request: Request) -> Plan:
-        """Return what the import does, once it keeps to the rules."""
+        """Return what the import would do."""
         imports.require_ceo(self.actor)
         fields = ImportIn.read(request.data)
         options = shapes.options_of(fields)
         imports.require_safe_importer(self.actor, options, self.company)
-        plan = _plan(fields, options)
-        imports.require_safe_plan(self.actor, plan, self.company)
-        return plan
+        return _plan(fields, options)
 
 
 class SafeImportPreview(_SafeImport):
@@ -103,7 +101,8 @@ class SafeImportPreview(_SafeImport):
 
     @operation("Preview a safe import [C-107]", reads=ImportIn, answers=ImportPreviewOut)
     def post(self, request: Request, company_id: str) -> Response:
-        return Response(shapes.plan_told(self.plan(request)))
+        plan = imports.safe_preview(self.actor, self.plan(request), self.company)
+        return Response(shapes.plan_told(plan))
 
 
 class SafeImport(_SafeImport):
@@ -112,6 +111,7 @@ class SafeImport(_SafeImport):
     @operation("Import safely [C-107]", reads=ImportIn, answers=ImportOut)
     def post(self, request: Request, company_id: str) -> Response:
         plan = self.plan(request)
+        imports.require_safe_plan(self.actor, plan, self.company)
         result = imports.apply(plan=plan, actor=self.actor, now=self.now, safe_for=self.company)
         return Response(shapes.result_told(result))
 

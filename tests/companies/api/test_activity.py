@@ -71,6 +71,44 @@ def test_filters(cast):
     assert cast.as_owner.get(f"{path(cast)}?agentId=x").status_code == 400
 
 
+def test_whole_log_is_read_piece_by_piece(cast):
+    """CW-29: behind an entry come the older ones, also where many share a moment, and with the same filters."""
+    now = clock.now()
+    Activity.objects.bulk_create(
+        Activity(
+            company=cast.company, actor_type="system", actor_id="t", action="a", entity_type="e",
+            entity_id=str(number % 2), created_at=now,
+        )
+        for number in range(25)
+    )  # fmt: skip
+    whole = [row["id"] for row in cast.as_owner.get(f"{path(cast)}?limit=100").json()]
+    seen: list[str] = []
+    while piece := cast.as_owner.get(
+        f"{path(cast)}?limit=10" + (f"&after={seen[-1]}" if seen else "")
+    ).json():
+        seen += [row["id"] for row in piece]
+    assert seen == whole
+    odd = cast.as_owner.get(f"{path(cast)}?entityId=1&limit=5").json()
+    rest = cast.as_owner.get(f"{path(cast)}?entityId=1&after={odd[-1]['id']}").json()
+    assert len(odd + rest) == 12
+    for nothing in (factories.NO_SUCH_ID, "x"):
+        assert cast.as_owner.get(f"{path(cast)}?after={nothing}").json() == []
+
+
+def test_row_has_what_the_contract_says(cast):
+    """C-95: who, what, to which thing, from which run; a run that does not exist is nowhere named."""
+    run = factories.run(cast.peer)
+    cast.as_agent(cast.peer, run_id=run.pk).post(f"/api/companies/{cast.company.id}/goals", {"title": "G"})
+    (row,) = cast.as_owner.get(f"{path(cast)}?entityType=goal").json()
+    assert set(row) == {
+        "id", "companyId", "actorType", "actorId", "action", "entityType", "entityId", "agentId", "runId", "details",
+        "createdAt",
+    }  # fmt: skip
+    told = (row["actorType"], row["actorId"], row["agentId"], row["runId"])
+    assert told == ("agent", str(cast.peer.id), str(cast.peer.id), str(run.pk))
+    assert row["details"] == {"title": "G"}
+
+
 def test_rows_about_hidden_issues_are_left_out_and_made_up_for(cast):
     """C-96: the page is full all the same."""
     hidden = factories.issue(cast.company, hidden_at=clock.now())

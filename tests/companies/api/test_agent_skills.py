@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from uuid import uuid4
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
+from paperclip.companies import org, org_picture
 from paperclip.companies.choices import ADAPTER_TYPES
 from paperclip.companies.models import Activity, Agent, AgentConfigRevision
 from tests import factories
@@ -101,6 +105,16 @@ def test_texts_of_skills(cast):
         assert f"name: {link['name']}" in text.content.decode()
     assert cast.as_agent(cast.peer).get("/api/skills/..%2Fpaperclip").status_code == 404
     assert cast.as_agent(cast.peer).get("/api/skills/none").status_code == 404
+    page = cast.as_agent(cast.peer).get("/api/skills/paperclip/files/references/routines.md")
+    assert (page.status_code, page["Content-Type"]) == (200, "text/markdown; charset=utf-8")
+    assert page.content.startswith(b"# Recurring work")
+    for wrong in (
+        "references/none.md",
+        "../../README.md",
+        "references/../../../README.md",
+        "%2e%2e/SKILL.md",
+    ):
+        assert cast.as_agent(cast.peer).get(f"/api/skills/paperclip/files/{wrong}").status_code == 404
     assert cast.as_nobody.get("/api/skills/available").status_code == 401
 
 
@@ -130,6 +144,25 @@ def test_tree_is_drawn(cast):
     assert [text for text in texts if "·" not in text] == ["Ceo", "Manager", "<script>alert(1)</scrip…"]
     assert len([node for node in drawn.iter() if node.tag.endswith("path")]) == 2
     assert "default-src 'none'" in answer["Content-Security-Policy"]
+
+
+def test_tree_is_painted(cast):
+    """C-50, K-21: the same boxes as dots, in the style that is asked for; a large company stays within bounds."""
+    path = f"/api/companies/{cast.company.id}/org.png"
+    Agent.objects.filter(pk=cast.peer.pk).update(name="Zoë 日本 💥\u0007")
+    answer = cast.as_agent(cast.peer).get(path)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
+    picture = Image.open(io.BytesIO(answer.content))
+    assert picture.size == (2 * (2 * 184 + 24 + 48), 2 * (3 * 58 + 2 * 52 + 48))
+    paper = {
+        style: Image.open(io.BytesIO(cast.as_owner.get(f"{path}?style={style}").content)).getpixel((0, 0))
+        for style in ("warmth", "x", "night")
+    }
+    assert paper == {"warmth": (251, 247, 241), "x": (251, 247, 241), "night": (15, 23, 42)}
+    wide = [org.Node(id=uuid4(), name=str(n), role="general", status="idle", reports=[]) for n in range(400)]
+    width, height = Image.open(io.BytesIO(org_picture.png(wide, style=None))).size
+    assert max(width, height) <= 30_000
+    assert width * height <= 12_000_000
 
 
 def test_drawing_of_an_unknown_style_is_the_usual_one(cast):

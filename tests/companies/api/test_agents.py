@@ -31,7 +31,7 @@ def test_list_leaves_terminated_out(cast):
     ("query", "error"),
     [
         pytest.param("status=idle&foo=1", "Unsupported query parameters: foo, status", id="B-41 two"),
-        pytest.param("limit=5", "Unsupported query parameter: limit", id="C-43 one"),
+        pytest.param("limit=5", "Unsupported query parameter: limit", id="C-43 K-49 one"),
     ],
 )
 def test_list_takes_no_query(cast, query, error):
@@ -40,7 +40,7 @@ def test_list_takes_no_query(cast, query, error):
 
 
 def test_configurations_are_hidden_from_those_who_manage_no_agents(cast):
-    """B-29, B-30, B-32, B-33"""
+    """B-29, B-30, B-32, B-33, C-47"""
     Agent.objects.filter(pk=cast.engineer.pk).update(adapter_config=SECRET)
     for caller in (cast.as_operator, cast.as_agent(cast.peer), cast.as_agent(cast.engineer)):
         rows = caller.get(agents_path(cast)).json()

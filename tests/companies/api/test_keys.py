@@ -73,7 +73,7 @@ class TestAgentKeys:
         assert Caller(made["token"]).get("/api/agents/me").status_code == 200
 
     def test_outsider_reaches_no_key(self, cast):
-        """B-11 to B-13: a foreign agent answers as one that does not exist."""
+        """B-11, B-12, B-13: a foreign agent answers as one that does not exist."""
         made = cast.as_owner.post(path(cast.peer)).json()
         assert cast.as_outsider.get(path(cast.peer)).status_code == 404
         assert cast.as_outsider.post(path(cast.peer)).status_code == 404

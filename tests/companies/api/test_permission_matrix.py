@@ -316,7 +316,7 @@ def test_instance_admin_without_membership_sees_no_company(cast):
 @pytest.mark.parametrize(
     "token",
     [
-        pytest.param("pcp_" + "0" * 48, id="CW-1 unknown agent key"),
+        pytest.param("pcp_" + "0" * 48, id="C-11 CW-1 unknown agent key"),
         pytest.param("pcp_board_" + "0" * 48, id="CW-1 unknown board key"),
         pytest.param("not.a.jwt", id="CW-1 no JWT"),
         pytest.param("", id="CW-1 empty token"),

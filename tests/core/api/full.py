@@ -29,7 +29,7 @@ from routines.models import RoutineRun
 from tests import factories
 from tests.cast import Cast
 from tests.routines import recipes
-from workspaces.models import ProjectWorkspace
+from workspaces.models import ExecutionWorkspace, ProjectWorkspace, RuntimeService, WorkspaceOperation
 
 _numbers = itertools.count(1)
 
@@ -46,6 +46,8 @@ class Full:
         self.issue = factories.issue(
             self.company, project=self.project, goal=self.goal, assignee_agent=cast.engineer, status="blocked"
         )
+        self.place = self._place()
+        Issue.objects.filter(pk=self.issue.pk).update(execution_workspace=self.place)
         self.run = factories.run(cast.engineer, status="succeeded", issue=self.issue)
         self.approval = self.company.approvals.create(
             type="request_board_approval", requested_by_user=cast.owner
@@ -90,6 +92,8 @@ class Full:
             "user_slug": cast.operator.id,
             "kind": "process",
             "name": "paperclip",
+            "file": "references/api.md",
+            "workspace_id": self.place.id,
         }
         self.ids: dict[str, Any] = now_there
 
@@ -198,6 +202,8 @@ class Full:
 
     def _runs(self) -> None:
         cast, number = self.cast, next(_numbers)
+        self._place()
+        self._done_at(self.place)
         factories.run(cast.engineer, status="succeeded", issue=self.issue)
         worker = factories.agent(self.company)
         working_on = factories.issue(self.company, status="in_progress", assignee_agent=worker)
@@ -210,6 +216,24 @@ class Full:
         TaskSession.objects.create(
             company=self.company, agent=cast.engineer, adapter_type="process", task_key=f"t{number}"
         )
+
+    def _place(self) -> ExecutionWorkspace:
+        number = next(_numbers)
+        place = ExecutionWorkspace.objects.create(
+            company=self.company, project=self.project, mode="isolated_workspace", name=f"w{number}"
+        )
+        self._done_at(place)
+        return place
+
+    def _done_at(self, place: ExecutionWorkspace) -> None:
+        RuntimeService.objects.create(
+            company=self.company, execution_workspace=place, scope_type="execution_workspace",
+            service_name=f"s{next(_numbers)}", status="stopped", lifecycle="shared",
+        )  # fmt: skip
+        WorkspaceOperation.objects.create(
+            company=self.company, execution_workspace=place, phase="worktree_prepare", status="succeeded",
+            started_at=clock.now(), finished_at=clock.now(),
+        )  # fmt: skip
 
     def _document(self, issue: Issue, key: str) -> Document:
         document = Document.objects.create(

@@ -1,4 +1,4 @@
-"""C-74, C-78: what is said about a question."""
+"""What is said about a question."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def say(caller, question, body):
 
 
 def test_comments_come_oldest_first(cast, question):
+    """C-74, C-78, C-82."""
     first = say(cast.as_agent(cast.peer), question, "Please\\nsoon")
     assert first.status_code == 201
     assert (first.json()["body"], first.json()["authorAgentId"]) == ("Please\nsoon", str(cast.peer.id))
@@ -33,6 +34,7 @@ def test_comments_come_oldest_first(cast, question):
 
 @pytest.mark.parametrize("body", ["", None, 5])
 def test_empty_comment_is_refused(cast, question, body):
+    """C-78."""
     answer = say(cast.as_owner, question, body)
     assert (answer.status_code, answer.json()["details"][0]["path"]) == (400, ["body"])
 

@@ -1,4 +1,4 @@
-"""C-71 to C-82: questions put to the board."""
+"""Questions put to the board."""
 
 from __future__ import annotations
 

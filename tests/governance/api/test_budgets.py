@@ -1,4 +1,4 @@
-"""C-91 to C-94: budgets and what is decided about them, by the API."""
+"""Budgets and what is decided about them, by the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C-85, C-86: what was spent, from every side."""
+"""What was spent, from every side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C-83 to C-85: what the work costs."""
+"""What the work costs."""
 
 from __future__ import annotations
 

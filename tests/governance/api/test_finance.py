@@ -1,4 +1,4 @@
-"""C-87: charges, fees and credits."""
+"""Charges, fees and credits."""
 
 from __future__ import annotations
 

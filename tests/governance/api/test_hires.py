@@ -1,4 +1,4 @@
-"""C-55, C-80: hiring, with and without the board's leave."""
+"""Hiring, with and without the board's leave."""
 
 from __future__ import annotations
 

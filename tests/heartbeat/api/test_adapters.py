@@ -71,3 +71,25 @@ def test_who_may_look(cast):
         assert look(caller, cast, {"command": "sh"}).status_code == 403
     path = f"/api/companies/{cast.company.id}/adapters/process/test-environment"
     assert cast.as_owner.post(path, {"environmentId": factories.NO_SUCH_ID}).status_code == 422
+
+
+def test_agents_have_no_program_started_for_a_look(cast, tmp_path):  # which programs run is the board's
+    program = tmp_path / "claude"
+    program.write_text("#!/bin/sh\ntouch started")
+    program.chmod(0o700)
+    config = {"command": str(program), "cwd": str(tmp_path)}
+    codes = [
+        check["code"]
+        for check in look(cast.as_agent(cast.ceo), cast, config, "claude_local").json()["checks"]
+    ]
+    assert codes[-1] == "claude_hello_probe_skipped"
+    assert not (tmp_path / "started").exists()
+    assert look(cast.as_owner, cast, config, "claude_local").json()["status"] == "fail"
+    assert (tmp_path / "started").exists()
+
+
+def test_claude_agents_have_models_and_a_cheap_profile(cast):
+    path = f"/api/companies/{cast.company.id}/adapters/claude_local"
+    models = cast.as_viewer.get(f"{path}/models").json()
+    assert {"id": "claude-sonnet-4-6", "label": "claude-sonnet-4-6"} in models
+    assert cast.as_viewer.get(f"{path}/model-profiles").json() == [{"key": "cheap", "label": "Cheap"}]

@@ -4,9 +4,11 @@ import uuid
 
 import pytest
 
-from heartbeat import events
+from heartbeat import environments, events, lifecycle, outcomes
+from heartbeat.adapters.base import Result
 from heartbeat.models import Run
-from heartbeat.runner import rundir, shim
+from heartbeat.runner import records, rundir, shim
+from paperclip.companies import actors
 from paperclip.companies.models import Activity
 from paperclip.core import clock
 from tests import factories
@@ -36,6 +38,36 @@ def run(cast, issue):
 
 
 BY_ID = ["", "/events", "/log"]
+LIVE_KEYS = {
+    *(
+        "id",
+        "companyId",
+        "status",
+        "invocationSource",
+        "triggerDetail",
+        "contextCommentId",
+        "contextWakeCommentId",
+    ),
+    *(
+        "startedAt",
+        "finishedAt",
+        "createdAt",
+        "agentId",
+        "agentName",
+        "adapterType",
+        "logBytes",
+        "livenessState",
+    ),
+    *(
+        "livenessReason",
+        "continuationAttempt",
+        "lastUsefulActionAt",
+        "nextAction",
+        "lastOutputAt",
+        "lastOutputSeq",
+    ),
+    *("lastOutputStream", "lastOutputBytes", "processStartedAt", "issueId", "outputSilence"),
+}
 
 
 @pytest.mark.parametrize("tail", BY_ID)
@@ -72,7 +104,7 @@ def test_a_list_row_says_little(cast, run):  # H-12
     assert row["contextSnapshot"] == {"issueId": str(run.issue_id), "wakeReason": "issue_assigned"}
 
 
-def test_the_whole_run_says_more_but_no_secret(cast, run):  # H-11, HB-86
+def test_the_whole_run_says_more_but_no_secret(cast, run):  # H-11, HB-86, H-171
     body = cast.as_owner.get(f"/api/heartbeat-runs/{run.pk}").json()
     assert body["stdoutExcerpt"] == "out"
     assert body["resultJson"]["stdout"] == "long"
@@ -132,9 +164,10 @@ def test_live_runs_leave_out_scheduled_ones_and_are_filled_up(cast, run):  # H-1
     assert len(cast.as_owner.get(f"{listing}?minCount=2").json()) == 2
     row = cast.as_owner.get(listing).json()[0]
     assert (row["agentName"], row["issueId"]) == (cast.engineer.name, str(run.issue_id))
+    assert set(row) == LIVE_KEYS, "H-170"
 
 
-def test_events_follow_a_cursor(cast, run):  # H-174
+def test_events_follow_a_cursor(cast, run):  # H-174, H-14
     for number in range(3):
         events.append(
             run, f"step {number}", now=clock.now(), payload={"token": "x", "apiKey": "secret-value"}
@@ -146,7 +179,7 @@ def test_events_follow_a_cursor(cast, run):  # H-174
 
 def write_log(settings, tmp_path, run, lines):
     settings.RUNS_ROOT = tmp_path / "runs"
-    spec = rundir.Spec(
+    spec = records.Spec(
         run_id=str(run.pk), argv=("true",), cwd="/", stdin=None, timeout_sec=0, grace_sec=1,
         max_log_bytes=1 << 20, adapter_type="process", claim_token="t",
     )  # fmt: skip
@@ -204,13 +237,64 @@ def test_cancel_is_the_boards(cast, issue):  # H-172, B-18
     assert Activity.objects.get(action="heartbeat.cancelled").details["issueId"] == str(issue.pk)
 
 
-def test_the_ledger_of_an_issue(cast, run, issue):  # H-178, H-179
+def test_the_ledger_of_an_issue(cast, run, issue):  # H-178, H-179, H-180
     rows = cast.as_owner.get(f"/api/issues/{issue.identifier.lower()}/runs").json()
     assert [(row["runId"], row["adapterType"]) for row in rows] == [(str(run.pk), "process")]
     assert "stdout" not in (rows[0]["resultJson"] or {})
     live = cast.as_owner.get(f"/api/issues/{issue.pk}/live-runs").json()
     assert [row["id"] for row in live] == [str(run.pk)]
     assert cast.as_outsider.get(f"/api/issues/{issue.pk}/runs").status_code == 404
+
+
+def test_the_ledger_tells_where_a_run_worked_and_that_its_place_is_free_again(cast, run, issue):  # H-78, HB-6
+    def lease():
+        row = cast.as_owner.get(f"/api/issues/{issue.pk}/runs").json()[-1]
+        assert row["environment"] == {"name": "Local", "driver": "local"}
+        return row["environmentLease"]
+
+    assert lease() == {
+        "runId": str(run.pk),
+        "status": "active",
+        "acquiredAt": clock.iso(run.started_at),
+        "releasedAt": None,
+        "failureReason": None,
+    }
+    now = clock.now()
+
+    lifecycle.lose(run_id=run.pk, message="The program is gone", remains=outcomes.Remains(), now=now)
+
+    told = lease()
+    assert (told["status"], told["failureReason"]) == ("failed", "process_lost")
+    assert told["releasedAt"] == clock.iso(now)
+    waiting = cast.as_owner.get(f"/api/issues/{issue.pk}/runs").json()[0]
+    assert (waiting["status"], waiting["environmentLease"]) == ("queued", None), "nothing was claimed yet"
+
+
+@pytest.mark.parametrize(
+    ("result", "remains", "stop", "status"),
+    [
+        pytest.param({}, {"exit_code": 0}, False, "released", id="H-78 succeeded"),
+        pytest.param({}, {"exit_code": 3}, False, "failed", id="H-78 failed"),
+        pytest.param({}, {"timed_out": True}, False, "failed", id="H-78 timed out"),
+        pytest.param({}, {"signal": "SIGTERM"}, True, "released", id="H-78 cancelled"),
+        pytest.param(
+            {"error_code": "cwd_missing", "error_message": "-"}, {}, False, "failed", id="H-78 set-up"
+        ),
+    ],
+)
+def test_whatever_ends_a_run_lets_go_of_its_place(cast, run, result, remains, stop, status):
+    now = clock.now()
+    if stop:
+        lifecycle.cancel(run_id=run.pk, reason="Enough", actor=actors.for_user(cast.owner), now=now)
+    ended = lifecycle.finish(
+        run_id=run.pk,
+        claim_token=run.claim_token,
+        result=Result(**result),
+        remains=outcomes.Remains(**remains),
+        now=now,
+    )
+    lease = environments.lease_of(ended)
+    assert (lease.status, lease.released_at) == (status, now)
 
 
 @pytest.mark.parametrize(

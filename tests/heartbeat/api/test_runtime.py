@@ -18,7 +18,7 @@ def session(agent, key, **fields):
     )
 
 
-def test_the_state_shows_the_latest_session_without_secrets(cast):  # H-16, H-165
+def test_the_state_shows_the_latest_session_without_secrets(cast):  # H-16, H-165, C-41, C-51
     session(
         cast.engineer, "a", session_display_id="s-1", session_params_json={"sessionId": "s-1", "apiKey": "k"}
     )
@@ -53,7 +53,7 @@ def test_twelve_first_looks_make_one_row():  # HB-76
 
 @pytest.mark.parametrize(
     ("body", "left", "cleared"),
-    [pytest.param({}, [], 2, id="H-167 all"), pytest.param({"taskKey": "a"}, ["b"], 1, id="H-167 one")],
+    [pytest.param({}, [], 2, id="H-167 C-51 all"), pytest.param({"taskKey": "a"}, ["b"], 1, id="H-167 one")],
 )
 def test_sessions_are_forgotten(cast, body, left, cleared):
     session(cast.engineer, "a")

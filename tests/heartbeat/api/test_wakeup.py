@@ -113,7 +113,7 @@ def test_the_same_idempotency_key_makes_one_run(cast):  # HW-13
         pytest.param({"idempotencyKey": "x" * 300}, "idempotencyKey", id="key too long"),
     ],
 )
-def test_bad_input_names_its_field(cast, body, field):  # C-5
+def test_bad_input_names_its_field(cast, body, field):  # C-5, H-9
     answer = cast.as_owner.post(path(cast.engineer), body)
     assert answer.status_code == 400
     assert answer.json()["error"] == "Validation error"

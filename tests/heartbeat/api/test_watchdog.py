@@ -39,7 +39,7 @@ def later(**span):
     return clock.iso(clock.now() + timedelta(**span))
 
 
-def test_the_board_snoozes(cast, run):
+def test_the_board_snoozes(cast, run):  # H-18
     until = later(hours=3)
     answer = cast.as_owner.post(
         path(run), {"decision": "snooze", "snoozedUntil": until, "reason": "r" * 5000}

@@ -9,153 +9,71 @@ import pytest
 from heartbeat.choices import MAX_HANDOFFS, MAX_LIVENESS_CONTINUATIONS, MAX_RECOVERIES
 from heartbeat.stranding.verdicts import Kind, Last, Scene, decide_step
 
-CONTINUATION = "issue.continuation_recovery"
-PRODUCTIVE = "issue.productive_terminal_continuation_recovery"
+# What a step comes to: kind, counter, source and attempt.
+LEFT = ("leave", "skipped", "", 0)
+ESCALATED = ("escalate", "escalated", "", 0)
+HANDED_ON = ("escalate", "successful_run_handoff_escalated", "", 0)
+CALLED = ("dispatch", "assignment_dispatched", "issue.assigned_todo_liveness_dispatch", 0)
+CALLED_TO_GO_ON = ("dispatch", "continuation_requeued", "issue.continuation_recovery", 0)
+
+
+def called_again(attempt):
+    return ("requeue", "dispatch_requeued", "issue.assignment_recovery", attempt)
+
+
+def goes_on(attempt, source="issue.continuation_recovery"):
+    return ("requeue", "continuation_requeued", source, attempt)
 
 
 def step(status, last, *, was_called=True, is_recovery=False):
     return decide_step(Scene(status, last, was_called), is_recovery=is_recovery)
 
 
+def todo(last, outcome, *, id):
+    return pytest.param(Scene("todo", last), outcome, id=id)
+
+
+def at_work(last, outcome, *, id, **scene):
+    return pytest.param(Scene("in_progress", last, **scene), outcome, id=id)
+
+
 @pytest.mark.parametrize(
-    ("scene", "kind", "counter", "source", "attempt"),
+    ("scene", "outcome"),
     [
-        pytest.param(
-            Scene("todo", None),
-            "dispatch",
-            "assignment_dispatched",
-            "issue.assigned_todo_liveness_dispatch",
-            0,
-            id="H-144b never called",
-        ),
-        pytest.param(
-            Scene("todo", Last("succeeded")),
-            "requeue",
-            "dispatch_requeued",
-            "issue.assignment_recovery",
-            2,
-            id="H-144c went well and left it open",
-        ),
-        pytest.param(
-            Scene("todo", Last("succeeded", recovery_attempt=2)),
-            "escalate",
-            "escalated",
-            "",
-            0,
-            id="H-144c again",
-        ),
-        pytest.param(
-            Scene("todo", Last("failed", recovery_attempt=1)),
-            "escalate",
-            "escalated",
-            "",
-            0,
-            id="H-144d after its recovery",
-        ),
-        pytest.param(
-            Scene("todo", Last("timed_out")),
-            "requeue",
-            "dispatch_requeued",
-            "issue.assignment_recovery",
-            1,
-            id="H-144e failed",
-        ),
-        pytest.param(
-            Scene("in_progress", None), "leave", "skipped", "", 0, id="H-144f nobody was ever called"
-        ),
-        pytest.param(
-            Scene("in_progress", None, was_called=True),
-            "dispatch",
-            "continuation_requeued",
-            CONTINUATION,
-            0,
-            id="H-144f another agent worked on it",
-        ),
-        pytest.param(
-            Scene("in_progress", Last("succeeded", handoff_attempt=1)),
-            "escalate",
-            "successful_run_handoff_escalated",
-            "",
-            0,
-            id="H-144g asked and still open",
-        ),
-        pytest.param(
-            Scene("in_progress", Last("failed", handoff_attempt=1)),
-            "escalate",
-            "successful_run_handoff_escalated",
-            "",
-            0,
-            id="H-144g HX-11 asked and failed",
-        ),
-        pytest.param(
-            Scene("in_progress", Last("succeeded", liveness_state="empty_response")),
-            "requeue",
-            "continuation_requeued",
-            CONTINUATION,
-            1,
-            id="H-144h moved nothing",
-        ),
-        pytest.param(
-            Scene("in_progress", Last("succeeded", liveness_state="plan_only", continuation_attempt=2)),
-            "escalate",
-            "escalated",
-            "",
-            0,
+        todo(None, CALLED, id="H-144b never called"),
+        todo(Last("succeeded"), called_again(2), id="H-144c went well and left it open"),
+        todo(Last("succeeded", recovery_attempt=2), ESCALATED, id="H-144c again"),
+        todo(Last("failed", recovery_attempt=1), ESCALATED, id="H-144d after its recovery"),
+        todo(Last("timed_out"), called_again(1), id="H-144e failed"),
+        at_work(None, LEFT, id="H-144f nobody was ever called"),
+        at_work(None, CALLED_TO_GO_ON, was_called=True, id="H-144f another agent worked on it"),
+        at_work(Last("succeeded", handoff_attempt=1), HANDED_ON, id="H-144g asked and still open"),
+        at_work(Last("failed", handoff_attempt=1), HANDED_ON, id="H-144g HX-11 asked and failed"),
+        at_work(Last("succeeded", liveness_state="empty_response"), goes_on(1), id="H-144h moved nothing"),
+        at_work(
+            Last("succeeded", liveness_state="plan_only", continuation_attempt=2),
+            ESCALATED,
             id="H-144h moved nothing three times",
         ),
-        pytest.param(
-            Scene("in_progress", Last("succeeded", liveness_state="advanced", recovery_attempt=2)),
-            "escalate",
-            "escalated",
-            "",
-            0,
+        at_work(
+            Last("succeeded", liveness_state="advanced", recovery_attempt=2),
+            ESCALATED,
             id="H-144i after it went on once",
         ),
-        pytest.param(
-            Scene("in_progress", Last("succeeded", liveness_state="advanced")),
-            "requeue",
-            "continuation_requeued",
-            PRODUCTIVE,
-            2,
+        at_work(
+            Last("succeeded", liveness_state="advanced"),
+            goes_on(2, "issue.productive_terminal_continuation_recovery"),
             id="H-144j productive",
         ),
-        pytest.param(
-            Scene("in_progress", Last("failed", recovery_attempt=1)),
-            "escalate",
-            "escalated",
-            "",
-            0,
-            id="H-144k after its recovery",
-        ),
-        pytest.param(
-            Scene("in_progress", Last("failed")),
-            "requeue",
-            "continuation_requeued",
-            CONTINUATION,
-            1,
-            id="H-144l failed",
-        ),
-        pytest.param(
-            Scene("in_progress", Last("cancelled", is_called_off=True)),
-            "leave",
-            "skipped",
-            "",
-            0,
-            id="HW-2 somebody stopped it",
-        ),
-        pytest.param(
-            Scene("in_progress", Last("cancelled", recovery_attempt=1)),
-            "requeue",
-            "continuation_requeued",
-            CONTINUATION,
-            1,
-            id="HW-2 a pause uses up no attempt",
-        ),
+        at_work(Last("failed", recovery_attempt=1), ESCALATED, id="H-144k after its recovery"),
+        at_work(Last("failed"), goes_on(1), id="H-144l failed"),
+        at_work(Last("cancelled", is_called_off=True), LEFT, id="HW-2 somebody stopped it"),
+        at_work(Last("cancelled", recovery_attempt=1), goes_on(1), id="HW-2 a pause uses up no attempt"),
     ],
 )
-def test_what_becomes_of_an_issue_that_nobody_moves(scene, kind, counter, source, attempt):
+def test_what_becomes_of_an_issue_that_nobody_moves(scene, outcome):
     found = decide_step(scene)
-    assert (found.kind, found.counter, found.source, found.attempt) == (kind, counter, source, attempt)
+    assert (found.kind, found.counter, found.source, found.attempt) == outcome
     assert found.reason
 
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from heartbeat.runner import rundir, shim
+from heartbeat.runner import records, rundir, shim
 
 
 class Runs:
@@ -32,7 +32,7 @@ class Runs:
             "adapter_type": "process",
             "claim_token": "token",
         }
-        spec = rundir.Spec(**{**fields, **changes})
+        spec = records.Spec(**{**fields, **changes})
         env = {"PATH": os.environ["PATH"]} if env is None else env
         return rundir.create(root or self.root, run_id, spec, env)
 

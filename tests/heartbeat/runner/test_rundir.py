@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heartbeat.runner import rundir, shim
+from heartbeat.runner import logs, records, rundir, shim
 
 
 def mode_of(path):
@@ -47,6 +47,7 @@ def test_directory_is_private_and_secrets_are_in_the_environment_file_only(runs)
         "claimToken": "token",
         "maskEnv": [],
         "notes": [],
+        "memo": {},
     }
 
 
@@ -176,7 +177,7 @@ def test_looking_at_the_lock_disturbs_no_other_observer(runs):
         assert directory.is_alive()
 
 
-def test_run_is_never_started_twice(runs):
+def test_run_is_never_started_twice(runs):  # HW-18
     directory, _ = runs.run(["/bin/true"])
     with pytest.raises(rundir.AlreadyStarted):
         rundir.start_shim(directory)
@@ -371,7 +372,7 @@ def test_known_exit_is_read(runs, exit_record):
 def test_unknown_exit_is_never_taken_for_a_success(runs, exit_record, change):
     directory = runs.create(["a"])
     (directory.path / shim.EXIT_FILE).write_text(json.dumps({**exit_record, **change}))
-    with pytest.raises(rundir.RunFileInvalid, match=r"exit\.json"):
+    with pytest.raises(records.RunFileInvalid, match=r"exit\.json"):
         directory.read_exit()
 
 
@@ -383,7 +384,7 @@ def test_half_written_file_raises_a_named_error(runs, reader, content):
     directory = runs.create(["a"])
     name = {"read_spec": "spec.json", "read_started": "started.json", "read_exit": "exit.json"}[reader]
     (directory.path / name).write_bytes(content)
-    with pytest.raises(rundir.RunFileInvalid, match=name):
+    with pytest.raises(records.RunFileInvalid, match=name):
         getattr(directory, reader)()
 
 
@@ -484,7 +485,7 @@ def test_excerpt_is_the_end_of_the_stream(tmp_path, entries, limit, torn, block)
         content += line("stdout", "never finished")[:-3]
     directory = with_log(tmp_path, content.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rundir, "BLOCK_BYTES", block)
+        patch.setattr(logs, "BLOCK_BYTES", block)
         excerpt = directory.tail_excerpt("stdout", limit)
     whole = "".join(chunk for stream, chunk in entries if stream == "stdout").encode()
     assert excerpt == (whole[-limit:] if limit else b"").decode("utf-8", "ignore")
@@ -501,7 +502,7 @@ def test_excerpt_reads_only_the_end_of_a_long_log(runs):
 @pytest.mark.parametrize("bad", [b"not json\n", b"{}\n", b"[]\n", b'{"stream":"stdout","chunk":5}\n', b"\n"])
 def test_unreadable_log_entry_raises_a_named_error(runs, bad):
     good = b'{"ts":"2026-01-01T00:00:00.000Z","stream":"stdout","chunk":"x"}\n'
-    with pytest.raises(rundir.RunFileInvalid, match=r"log\.ndjson"):
+    with pytest.raises(records.RunFileInvalid, match=r"log\.ndjson"):
         with_log(runs.root.parent, good + bad + good).tail_excerpt("stdout")
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from heartbeat import lifecycle, outcomes, progress
-from heartbeat.models import Run, Runner
+from heartbeat.models import Run, RunEvent, Runner
 from issues.models import Issue
 from paperclip.companies import actors
 from paperclip.companies import signals as company_signals
@@ -46,7 +46,7 @@ def started(run: Run) -> Run:
     return Run.objects.get(pk=run.pk)
 
 
-def test_programs_and_their_faults(product, tmp_path):
+def test_programs_and_their_faults(product, tmp_path):  # H-31, H-89, H-102
     company = factories.company()
     plain = tmp_path / "plain.txt"
     plain.write_text("not a program")
@@ -113,7 +113,7 @@ def test_programs_and_their_faults(product, tmp_path):
     assert (slow.signal, slow.stdout_excerpt) == ("SIGKILL", "up\n")
 
 
-def test_a_program_gets_its_variables_and_no_key_to_the_house(product, tmp_path):
+def test_a_program_gets_its_variables_and_no_key_to_the_house(product, tmp_path):  # H-83, H-84, K-43, C-13
     company = factories.company()
     target = tmp_path / "env"
     who = agent(
@@ -147,11 +147,20 @@ def test_what_a_program_prints_of_its_secrets_is_masked(product):
     who = agent(company, "import os; print('token', os.environ['PAPERCLIP_API_KEY'], os.environ['MINE'])")
     who.adapter_config["env"] = {"MINE": "tulip-bulb-1637"}
     who.save()
+    who.adapter_config["args"] += ["--key", "tulip-bulb-1637"]
+    who.save()
     run = wake(who, reason="manual", source="on_demand").run
     product.start("runner")
 
     run = ended(run)
     assert run.stdout_excerpt == "token ***REDACTED*** ***REDACTED***\n"
+    told = RunEvent.objects.get(run=run, event_type="adapter.invoke")  # H-82, K-33
+    assert (told.seq, told.payload["adapterType"], told.payload["command"]) == (2, "process", PYTHON[0])
+    assert told.payload["env"]["PAPERCLIP_RUN_ID"] == str(run.pk)
+    assert told.payload["env"]["MINE"] == told.payload["env"]["PAPERCLIP_API_KEY"] == "***REDACTED***"
+    assert told.payload["commandArgs"][-1] == "***REDACTED***"
+    assert "tulip" not in str(told.payload)
+    assert "HOME" not in told.payload["env"], "what the host has anyway is not repeated"
     assert b"tulip" not in (product.home / "runs" / str(run.pk) / "log.ndjson").read_bytes()
     assert not (product.home / "runs" / str(run.pk) / "env.json").exists()
 
@@ -171,7 +180,7 @@ def test_what_a_project_binds_is_masked_too_in_log_and_excerpts(product):
     assert b"tulip" not in (product.home / "runs" / str(run.pk) / "log.ndjson").read_bytes()
 
 
-def test_cancel_and_pause_stop_the_whole_group(product, tmp_path):
+def test_cancel_and_pause_stop_the_whole_group(product, tmp_path):  # H-156, H-157
     company = factories.company()
     parent = (
         "import subprocess, sys, time\n"
@@ -201,7 +210,7 @@ def test_cancel_and_pause_stop_the_whole_group(product, tmp_path):
     assert Run.objects.count() == 2
 
 
-def test_a_run_whose_shim_is_killed_is_tried_once_more(product, tmp_path):  # HB-5, HW-6
+def test_a_run_whose_shim_is_killed_is_tried_once_more(product, tmp_path):  # HB-5, HW-6, H-139
     company = factories.company()
     marker = tmp_path / "once"
     code = (

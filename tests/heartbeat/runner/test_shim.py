@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import json
 import os
@@ -69,7 +70,7 @@ def test_shim_exits_cleanly_and_says_nothing(runs):
 STUBBORN_FAMILY = sh("trap '' TERM; sleep 1000 & echo $!; wait")
 
 
-def test_timeout_kills_the_whole_group_that_ignores_sigterm(runs):
+def test_timeout_kills_the_whole_group_that_ignores_sigterm(runs):  # H-89
     begin = time.monotonic()
     directory = runs.start(STUBBORN_FAMILY, timeout_sec=1, grace_sec=0)
     grandchild = runs.number_from(directory)
@@ -205,7 +206,7 @@ def test_relative_command_is_found_below_the_working_directory(runs, tmp_path):
 # -- processes left behind --------------------------------------------------------------------------
 
 
-def test_log_is_complete_and_the_program_ran_once_when_the_parent_is_killed(runs, tmp_path):
+def test_log_is_complete_and_the_program_ran_once_when_the_parent_is_killed(runs, tmp_path):  # HW-18
     script = f"echo x >> {tmp_path}/ran; for i in $(seq 20); do echo line $i; sleep 0.03; done"
     directory = runs.create(sh(script))
     parent = (
@@ -385,7 +386,7 @@ def test_character_written_in_pieces_is_not_broken(runs):
     assert (runs.text(directory), end.stdout_bytes) == ("é😀", 6)
 
 
-def test_characters_are_not_broken_at_the_chunk_size(runs):
+def test_characters_are_not_broken_at_the_chunk_size(runs):  # HW-18
     code = "import os; os.write(1, b'x' + '😀'.encode() * 100000)"
     directory, _ = runs.run([sys.executable, "-c", code])
     assert runs.text(directory) == "x" + "😀" * 100000
@@ -608,7 +609,7 @@ def test_start_is_quick(runs):
     assert sorted(took)[5] < 0.25, "a tenfold of what it takes on an idle machine"
 
 
-def test_secrets_named_by_the_spec_are_masked_in_the_log(runs):
+def test_secrets_named_by_the_spec_are_masked_in_the_log(runs):  # HW-18
     code = "import os; print('key', os.environ['KEY'], os.environ['SHORT'])"
     env = {"KEY": "tulip-bulb-1637", "SHORT": "key"}
     directory = runs.python(code, env=env, mask_env=("KEY", "SHORT"))
@@ -697,3 +698,91 @@ def test_wherever_a_read_ends_no_secret_is_seen(data):
         whole
     ):
         assert text == whole.decode()
+
+
+# -- pictures (H-90) --------------------------------------------------------------------------------
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 12).decode()[:4096]
+JPEG = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(range(255, -1, -1)) * 12).decode()[:4096]
+SVG = base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'>" * 80).decode()[:4096]
+LEFT_OUT = "[image left out: 4096 characters of base64]"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        pytest.param(f'{{"data":"{PNG}"}}', f'{{"data":"{LEFT_OUT}"}}', id="HB-87 in JSON"),
+        pytest.param(
+            f"![](data:image/png;base64,{PNG}) x",
+            f"![](data:image/png;base64,{LEFT_OUT}) x",
+            id="H-90 as a link",
+        ),
+        pytest.param(
+            f"data:image/svg+xml;base64,{SVG} x",
+            f"data:image/svg+xml;base64,{LEFT_OUT} x",
+            id="H-90 announced",
+        ),
+        pytest.param(f"{PNG} and {JPEG}", f"{LEFT_OUT} and {LEFT_OUT}", id="H-90 two"),
+        pytest.param(PNG, LEFT_OUT, id="H-90 cut off by the end"),
+        pytest.param(
+            json.dumps(json.dumps({"data": PNG})),
+            json.dumps(json.dumps({"data": LEFT_OUT})),
+            id="H-90 JSON in JSON",
+        ),
+        pytest.param(PNG[:1023] + ".", PNG[:1023] + ".", id="H-90 too short to matter"),
+        pytest.param("QUJD" * 1024, "QUJD" * 1024, id="H-90 no picture"),
+        pytest.param("data:image/png, no", "data:image/png, no", id="H-90 only announced"),
+        pytest.param("/9j/notes.txt R0lGOD!", "/9j/notes.txt R0lGOD!", id="H-90 only begins like one"),
+    ],
+)
+def test_pictures_do_not_fill_the_log(runs, said, kept):
+    code = "import os, sys\nfor line in sys.stdin: os.write(1, line.encode())"
+    directory = runs.python(code, stdin=said + "\n" + said)
+    end = runs.finish(directory)
+    assert runs.text(directory) == f"{kept}\n{kept}"
+    assert end.stdout_bytes == 2 * len(said) + 1, "what the program wrote is counted all the same"
+
+
+def test_picture_in_jpeg_as_json_may_write_it_is_left_out(runs):
+    escaped = JPEG.replace("/", "\\/")
+    directory = runs.python("import sys; print(sys.stdin.read(), end='')", stdin=f'"{escaped}"\n')
+    runs.finish(directory)
+    assert runs.text(directory) == f'"[image left out: {len(escaped)} characters of base64]"\n'
+
+
+def test_long_chunk_is_stored_in_pieces_and_a_full_log_keeps_its_end(runs):
+    """HB-87: 90,004 characters at once. Below the cap nothing is lost; above it the end is kept, and the gap said."""
+    code = "import os; os.write(1, b'a' * 90_000 + b'tail')"
+    whole, capped = runs.python(code), runs.python(code, max_log_bytes=16_384)
+    for directory in (whole, capped):
+        runs.finish(directory)
+    assert runs.text(whole) == "a" * 90_000 + "tail"
+    assert max(len(entry["chunk"]) for entry in runs.entries(whole)) <= shim.CHUNK_BYTES
+    text, notes = runs.text(capped), runs.text(capped, "system")
+    assert text.endswith("atail")
+    assert len(text) < 16_384 + shim.TAIL_BYTES
+    assert f"{90_004 - len(text)} bytes of output were left out here" in notes
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_wherever_a_read_ends_the_same_pictures_are_left_out(data):
+    parts = st.one_of(
+        st.text('ad/9jR0lGOD\\" \n', max_size=12),
+        st.sampled_from([*(start.decode() for start in shim.PICTURE_STARTS), ";base64,", PNG, JPEG, SVG]),
+    )
+    whole = "".join(data.draw(st.lists(parts, max_size=6))).encode()
+
+    def read(sizes):
+        pictures, said, rest = shim.Pictures(), bytearray(), whole
+        for size in sizes:
+            said += pictures.pass_on(rest[:size])
+            rest = rest[size:]
+        return bytes(said + pictures.pass_on(rest) + pictures.finish())
+
+    once = read([])
+    assert read(data.draw(st.lists(st.integers(1, 2000), max_size=12))) == once
+    assert read([1] * min(len(whole), 3000)) == once
+    assert PNG.encode() not in once
+    if len(whole) < shim.PICTURE_MIN_LENGTH:
+        assert once == whole

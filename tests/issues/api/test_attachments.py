@@ -1,4 +1,4 @@
-"""I-20, I-137, I-138, I-188 to I-191: files on issues."""
+"""Files on issues: sent, kept, served and deleted."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ def body_of(answer) -> bytes:
 
 
 def test_upload_answers_the_row_and_keeps_the_file(cast, issue, files):
+    """I-20."""
     before = issue.last_activity_at
 
     answer = upload(cast.as_owner, issue)

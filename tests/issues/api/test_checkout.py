@@ -1,4 +1,4 @@
-"""I-61 to I-65, I-166: an issue is taken by one, and by nobody else."""
+"""`POST /issues/:id/checkout`: an issue is taken by one, and by nobody else."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def runner(cast, agent):
 
 
 def test_checkout_takes_the_issue_for_the_run(cast, issue, calls):
+    """I-63."""
     caller, run = runner(cast, cast.engineer)
 
     answer = checkout(caller, issue, cast.engineer)
@@ -152,7 +153,7 @@ def test_who_may_checkout_for_an_agent(cast, issue, who, status):
 
 
 def test_board_checkout_calls_the_agent(cast, issue, calls):
-    """IC-40."""
+    """I-65, IC-40."""
     row = checkout(cast.as_owner, issue, cast.engineer).json()
 
     assert (row["checkoutRunId"], row["executionRunId"], row["executionLockedAt"]) == (None, None, None)

@@ -1,4 +1,4 @@
-"""I-11, I-70, I-71, I-169, I-171: the thread of an issue is read."""
+"""`GET /issues/:id/comments` and one of them: the thread of an issue is read."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def bodies(caller, issue, **query):
 
 
 def test_answer_has_the_contracts_shape(cast, issue):
+    """I-11."""
     factories.comment(issue, "hello", author_agent=cast.engineer)
 
     (row,) = cast.as_owner.get(f"/api/issues/{issue.pk}/comments").json()
@@ -78,6 +79,7 @@ def test_anchor_of_another_issue_gives_nothing(cast, issue, thread):
 
 
 def test_walking_the_thread_forgets_and_repeats_nothing(cast, issue, thread):
+    """IW-36: comments of one millisecond keep their order."""
     seen, after = "", None
     while page := cast.as_owner.get(
         f"/api/issues/{issue.pk}/comments", {"order": "asc", "limit": 2} | ({"after": after} if after else {})

@@ -1,4 +1,4 @@
-"""I-5, I-69, I-73 to I-79, I-170: something is said on an issue, and what follows."""
+"""`POST /issues/:id/comments`: something is said on an issue, and what follows."""
 
 from __future__ import annotations
 

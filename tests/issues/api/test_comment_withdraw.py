@@ -1,4 +1,4 @@
-"""I-72, I-172: a comment nobody has seen yet is taken back."""
+"""`DELETE /issues/:id/comments/:commentId`: a comment nobody has seen yet is taken back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def withdraw(caller, issue, comment):
 
 
 def test_own_queued_comment_is_taken_back(cast, issue, run):
-    """IC-62."""
+    """I-72, IC-62."""
     comment = factories.comment(issue, "wait", author_user=cast.owner)
 
     answer = withdraw(cast.as_owner, issue, comment)

@@ -1,8 +1,9 @@
-"""I-154, I-200: the search over a company."""
+"""The search over a company."""
 
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from paperclip.core import clock
 from tests import factories
@@ -211,7 +212,7 @@ def test_who_may_search(cast, path, who, status):
 
 
 def test_sixty_searches_a_minute(cast, path):
-    """IC-114."""
+    """IC-114, IW-49: counted in the database, by all web processes together."""
     caller = cast.as_owner
     for number in range(60):
         answer = caller.get(path, {"q": ""})
@@ -223,3 +224,6 @@ def test_sixty_searches_a_minute(cast, path):
     assert (answer.status_code, answer["X-RateLimit-Remaining"]) == (429, "0")
     assert answer.json()["retryAfterSeconds"] == int(answer["Retry-After"]) > 0
     assert cast.as_operator.get(path, {"q": "x"}).status_code == 200, "everybody has their own count"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT used FROM rate_limits ORDER BY used")
+        assert [used for (used,) in cursor.fetchall()] == [1, 61]

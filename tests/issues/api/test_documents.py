@@ -1,4 +1,4 @@
-"""I-18, I-19, I-132 to I-134, I-179 to I-184: documents and their versions."""
+"""Documents of issues and their versions."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ def revise(cast, issue, count):
 
 
 def test_first_write_makes_the_document(cast, issue):
+    """I-18, I-19, I-133."""
     answer = put(cast.as_owner, issue, "one\\ntwo", title="Plan")
 
     assert answer.status_code == 201
@@ -249,6 +250,7 @@ def test_who_may_read(cast, issue, who, status):
 
 
 def test_revisions_newest_first(cast, issue):
+    """I-19, I-134."""
     revise(cast, issue, 3)
 
     rows = cast.as_owner.get(path(issue) + "/revisions").json()
@@ -261,8 +263,24 @@ def test_revisions_newest_first(cast, issue):
     assert set(rows[0]) == REVISION_KEYS
 
 
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        pytest.param("limit=2", [4, 3], id="IW-35 newest"),
+        pytest.param("limit=2&after={3}", [2, 1], id="IW-35 behind the third"),
+        pytest.param("after={1}", [], id="IW-35 behind the last"),
+        pytest.param("after=nonsense", [], id="IW-35 malformed"),
+        pytest.param("limit=0", [4, 3, 2, 1], id="IW-35 zero is no limit"),
+    ],
+)
+def test_revisions_piece_by_piece(cast, issue, query, numbers):
+    ids = [row["latestRevisionId"] for row in revise(cast, issue, 4)]
+    rows = cast.as_owner.get(f"{path(issue)}/revisions?{query.format('', *ids)}").json()
+    assert [row["revisionNumber"] for row in rows] == numbers
+
+
 def test_restore_appends_the_older_text(cast, issue):
-    """IC-101."""
+    """I-134, IC-101."""
     first, second = revise(cast, issue, 2)
 
     def restore(revision):
@@ -305,6 +323,7 @@ def test_revision_of_another_document_is_not_restored(cast, issue):
 
 
 def test_board_deletes_with_all_revisions(cast, issue):
+    """I-134."""
     revise(cast, issue, 2)
 
     answer = cast.as_owner.delete(path(issue))

@@ -1,4 +1,4 @@
-"""I-210, C-30, K-17, K-23, K-24: what people think of what agents wrote."""
+"""What people think of what agents wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I-67, I-168: the board takes a checkout away."""
+"""`POST /issues/:id/admin/force-release`: the board takes a checkout away."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def force(caller, issue, query=""):
 
 
 def test_board_takes_the_lock_and_leaves_the_rest(cast, issue, run, calls):
+    """I-67."""
     answer = force(cast.as_owner, issue)
 
     assert answer.status_code == 200

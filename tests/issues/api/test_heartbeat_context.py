@@ -1,4 +1,4 @@
-"""I-153, I-163: what an agent reads before it starts."""
+"""`GET /issues/:id/heartbeat-context`: what an agent reads before it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I-17, I-152, I-192, I-193, I-208, C-45, C-46: inboxes of agents and people."""
+"""Inboxes of agents and people, and what a person has read."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def test_readiness_and_active_run(cast):
 @pytest.mark.parametrize("path", [LITE, MINE + "?userId=x"])
 @pytest.mark.parametrize("who", ["as_owner", "as_nobody"])
 def test_only_agents_have_one(cast, path, who):
+    """I-208."""
     assert getattr(cast, who).get(path).status_code == 401
 
 
@@ -67,7 +68,7 @@ def test_only_agents_have_one(cast, path, who):
 
 
 def test_persons_inbox(cast):
-    """I-152, B-62."""
+    """C-46, I-152, B-62."""
     factories.issue(cast.company, title="made", created_by_user=cast.owner)
     away = factories.issue(cast.company, title="put away", created_by_user=cast.owner)
     factories.issue(cast.company, title="cancelled", created_by_user=cast.owner, status="cancelled")
@@ -96,6 +97,7 @@ def test_person_is_named(cast):
 
 
 def test_read_mark_is_kept_once_and_taken_away(cast):
+    """I-17, I-192."""
     issue = factories.issue(cast.company)
     path = f"/api/issues/{issue.pk}/read"
 
@@ -109,6 +111,7 @@ def test_read_mark_is_kept_once_and_taken_away(cast):
 
 
 def test_archive_is_kept_once_and_taken_away(cast):
+    """I-17, I-193."""
     issue = factories.issue(cast.company)
     path = f"/api/issues/{issue.pk}/inbox-archive"
 

@@ -1,4 +1,4 @@
-"""`/issues/:id/interactions` and its answers (I-173 to I-178)."""
+"""`/issues/:id/interactions` and its answers."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def issue(cast):
 
 
 def test_agent_puts_from_its_run(cast, issue, calls):
+    """I-25, I-116."""
     run = factories.run(cast.engineer, issue=issue)
     body = {
         **suggestion(),
@@ -124,6 +125,19 @@ def test_whom_an_answer_calls_has_a_default(cast, issue, body, policy):
 def test_closed_issues_take_them_too(cast, status):
     """I-116."""
     put(cast.as_owner, factories.issue(cast.company, status=status), questions())
+
+
+def test_list_piece_by_piece(cast, issue):
+    """IW-35."""
+    rows = [put(cast.as_owner, issue, confirmation()) for _ in range(3)]
+    ids = [row["id"] for row in rows]
+
+    def listed(query):
+        return [row["id"] for row in cast.as_owner.get(f"{path(issue)}?{query}").json()]
+
+    assert listed("limit=2") == ids[:2]
+    assert listed(f"after={ids[1]}") == ids[2:]
+    assert listed(f"after={factories.NO_SUCH_ID}") == []
 
 
 def test_list_is_oldest_first(cast, issue):

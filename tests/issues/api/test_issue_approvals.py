@@ -1,4 +1,4 @@
-"""I-28, I-140, I-194 to I-196, C-79: approvals an issue waits for."""
+"""Approvals an issue waits for."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def path(issue):
 
 
 def test_link_list_unlink(cast, issue, approval):
+    """I-28, C-79."""
     answer = cast.as_owner.post(path(issue), {"approvalId": str(approval.pk)})
     again = cast.as_owner.post(path(issue), {"approvalId": str(approval.pk)})
 

@@ -1,4 +1,4 @@
-"""I-55, I-161: parts of an issue."""
+"""Parts of an issue."""
 
 from __future__ import annotations
 
@@ -63,6 +63,35 @@ def test_blocking_child_holds_its_parent(cast, parent, calls):
     assert [(wake.reason, wake.context["source"]) for wake in calls] == [
         ("issue_assigned", "issue.child_create")
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "who", "status"),
+    [
+        pytest.param({"assignee": "engineer"}, "engineer", 201, id="IW-15 its assignee"),
+        pytest.param({"assignee": "engineer"}, "manager", 201, id="IW-15 the assignee's manager"),
+        pytest.param({"assignee": "engineer", "maker": "peer"}, "peer", 201, id="IW-15 its maker"),
+        pytest.param({"assignee": "engineer"}, "peer", 403, id="IW-15 another agent"),
+        pytest.param({"assignee": "owner"}, "peer", 403, id="IW-15 a person's"),
+        pytest.param({}, "peer", 201, id="IW-15 nobody's"),
+    ],
+)
+def test_who_may_make_a_parent_wait(cast, fields, who, status):
+    held = {
+        None: {},
+        "engineer": {"assignee_agent": cast.engineer},
+        "owner": {"assignee_user": cast.owner},
+    }[fields.get("assignee")]
+    made = {"created_by_agent": cast.peer} if "maker" in fields else {}
+    parent = factories.issue(cast.company, **held, **made)
+
+    answer = cast.as_agent(getattr(cast, who)).post(
+        f"/api/issues/{parent.pk}/children", {"title": "Part", "blockParentUntilDone": True}
+    )
+
+    assert answer.status_code == status, answer.content
+    assert Relation.objects.filter(related_issue=parent).exists() == (status == 201)
+    assert parent.children.exists() == (status == 201)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""I-5, I-29 to I-60, I-160, K-22: an issue is written."""
+"""An issue is written."""
 
 from __future__ import annotations
 
@@ -261,8 +261,8 @@ def test_agents_may_not_send_commands_for_the_host(cast, path):
         assert cast.as_owner.post(path, {"title": "x", **body}).status_code == 201
 
 
-def test_workspace_fields_are_dropped_while_isolation_is_off(cast, path):
-    """I-57, IW-48."""
+def test_workspace_fields_are_kept(cast, path):
+    """I-57, IW-48: places of an issue's own are always to be had, so nothing is dropped in silence."""
     body = {
         "executionWorkspacePreference": "isolated_workspace",
         "executionWorkspaceSettings": {"mode": "inherit"},
@@ -270,7 +270,8 @@ def test_workspace_fields_are_dropped_while_isolation_is_off(cast, path):
 
     row = cast.as_owner.post(path, {"title": "x", **body}).json()
 
-    assert (row["executionWorkspacePreference"], row["executionWorkspaceSettings"]) == (None, None)
+    assert row["executionWorkspacePreference"] == body["executionWorkspacePreference"]
+    assert row["executionWorkspaceSettings"] == body["executionWorkspaceSettings"]
 
 
 def test_depth_is_clamped(cast, path):
@@ -294,7 +295,7 @@ def test_any_text_is_kept(cast, path, field):
 
 
 def test_goal_comes_from_project_or_company(cast, path):
-    """IC-19."""
+    """I-51, IC-19."""
     ours = factories.goal(cast.company, level="company", status="active")
     goalless, aimed = factories.project(cast.company), factories.project(cast.company)
     theirs = factories.goal(cast.company)

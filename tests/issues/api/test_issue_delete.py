@@ -1,4 +1,4 @@
-"""I-165, IW-1, K-24: an issue is deleted."""
+"""An issue is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I-135, I-141, I-162, K-22: one issue is read."""
+"""One issue is read."""
 
 from __future__ import annotations
 
@@ -117,6 +117,7 @@ def test_goal_is_resolved_for_reading(cast):
 
 
 def test_relations_are_summaries_by_title(cast):
+    """I-15."""
     issue = factories.issue(cast.company)
     for title in ("b", "a"):
         factories.blocks(factories.issue(cast.company, title=title, status="done"), issue)
@@ -132,7 +133,7 @@ def test_relations_are_summaries_by_title(cast):
 
 
 def test_chain_ends_are_shown_behind_the_next_blocker(cast):
-    """IC-70: A waits for B waits for C waits for D."""
+    """I-85, IC-70: A waits for B waits for C waits for D."""
     a, b, c, d = (factories.issue(cast.company, title=title) for title in "ABCD")
     for blocker, blocked in ((b, a), (c, b), (d, c)):
         factories.blocks(blocker, blocked)
@@ -144,6 +145,7 @@ def test_chain_ends_are_shown_behind_the_next_blocker(cast):
 
 
 def test_plan_document_and_summaries(cast):
+    """I-135, I-141."""
     issue = factories.issue(cast.company, description="x <PLAN> Step one </plan> y")
     assert get(cast.as_owner, issue.pk).json()["legacyPlanDocument"] == {
         "key": "plan", "body": "Step one", "source": "issue_description"

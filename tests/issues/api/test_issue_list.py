@@ -1,4 +1,4 @@
-"""I-144 to I-150, I-159, K-22: the list of issues."""
+"""The list of issues, and how many there are."""
 
 from __future__ import annotations
 
@@ -408,7 +408,7 @@ def test_what_a_list_never_shows_is_null(cast, path):
 
 
 def test_order_of_lists_is_kept_by_an_index(cast):
-    """Else the time of a page would grow with the company."""
+    """IW-38: else the time of a page would grow with the company."""
     page = listing._ordered(listing._filtered(cast.company.pk, Filters()), "")[:50]
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
@@ -419,6 +419,7 @@ def test_order_of_lists_is_kept_by_an_index(cast):
 
 
 def test_queries_do_not_grow_with_rows(cast, path, django_assert_num_queries):
+    """IW-38."""
     label = cast.company.labels.create(name="label", color="#000000")
     caller = cast.as_owner
 
@@ -436,7 +437,7 @@ def test_queries_do_not_grow_with_rows(cast, path, django_assert_num_queries):
     for count in (1, 12):
         fill(count)
         Issue.objects.update(created_by_user=cast.owner)
-        with django_assert_num_queries(10):  # and the page itself, whose rows come one by one
+        with django_assert_num_queries(9):  # and the page itself, whose rows come one by one
             caller.get(path, query)
 
 
@@ -449,3 +450,78 @@ def test_blockers_are_listed_on_request(cast, path):
     assert [entry["title"] for entry in rows["waits"]["blockedBy"]] == ["first"]
     assert rows["first"]["blockedBy"] == []
     assert "terminalBlockers" not in rows["waits"]["blockedBy"][0]
+
+
+def test_hidden_issues_are_listed_on_request(cast, path):
+    """IW-47: elsewhere they are in no list."""
+    factories.issue(cast.company, title="seen")
+    factories.issue(cast.company, title="hidden", hidden_at=clock.now())
+
+    assert titles(cast.as_owner, path) == ["seen"]
+    assert titles(cast.as_owner, path, hidden="true") == ["hidden"]
+    assert titles(cast.as_owner, path, hidden="true", status="done") == []
+
+
+def test_review_stage_is_shown_in_the_row(cast, path):
+    """IW-40: who judges, without a question for each issue."""
+    asked = {"type": "agent", "agentId": str(cast.peer.pk), "userId": None}
+    maker = {"type": "user", "agentId": None, "userId": str(cast.owner.pk)}
+    shown = {
+        "currentStageId": factories.NO_SUCH_ID,
+        "currentStageType": "review",
+        "currentParticipant": asked,
+        "returnAssignee": maker,
+    }
+    for status in ("pending", "changes_requested", "idle", "completed"):
+        state = {"status": status, "reviewRequest": {"instructions": "look"}, **shown}
+        factories.issue(cast.company, title=status, execution_state=state)
+    factories.issue(cast.company, title="none")
+
+    stages = {row["title"]: row["executionStage"] for row in cast.as_owner.get(path).json()}
+
+    assert stages == {
+        "pending": {"status": "pending", **shown},
+        "changes_requested": {"status": "changes_requested", **shown},
+        "idle": None,
+        "completed": None,
+        "none": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param({}, 5, id="IW-39 all"),
+        pytest.param({"status": "todo"}, 3, id="IW-39 of a status"),
+        pytest.param({"q": "Needle"}, 2, id="IW-39 with a word"),
+        pytest.param({"q": "needle", "status": "todo"}, 1, id="IW-39 both"),
+        pytest.param({"excludeRoutineExecutions": "true"}, 4, id="IW-39 without routines"),
+        pytest.param({"includeRoutineExecutions": "false"}, 5, id="IW-39 what says nothing has no effect"),
+        pytest.param({"hidden": "1"}, 1, id="IW-47 hidden"),
+        pytest.param({"limit": "1", "offset": "1"}, 5, id="IW-38 over all pages"),
+    ],
+)
+def test_issues_are_counted(cast, path, query, expected):
+    """I-151, IL-5: as many as the list has, over all its pages."""
+    factories.issue(cast.company, title="needle")
+    factories.issue(cast.company, description="a needle", status="done")
+    factories.issue(cast.company, status="todo")
+    factories.issue(cast.company, status="done", hidden_at=clock.now())
+    factories.issue(cast.company, status="blocked")
+    factories.issue(cast.company, origin_kind="routine_execution")
+    factories.issue(cast.elsewhere)
+
+    answer = cast.as_agent(cast.peer).get(f"{path}/count", query)
+
+    assert (answer.status_code, answer.json()) == (200, {"count": expected})
+    listed = cast.as_owner.get(path, {name: query[name] for name in query if name not in ("limit", "offset")})
+    assert len(listed.json()) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [({"status": "unheard-of"}, 400), ({"projectId": "x"}, 400), ({"assigneeAgentId": "x"}, 422)],
+)
+def test_malformed_filters_count_nothing(cast, path, query, status):
+    """IW-3."""
+    assert cast.as_owner.get(f"{path}/count", query).status_code == status

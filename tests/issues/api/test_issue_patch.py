@@ -1,4 +1,4 @@
-"""I-5, I-27 to I-52, I-164, K-22: an issue is changed."""
+"""An issue is changed."""
 
 from __future__ import annotations
 
@@ -665,7 +665,7 @@ def test_agents_cannot_interrupt(cast):
 
 
 def test_cancelling_stops_the_run_and_finishing_does_not(cast):
-    """IC-59."""
+    """I-46, IC-59."""
     done, kept = at_work(cast)
     patch(cast.as_owner, done, status="done")
     kept.refresh_from_db()

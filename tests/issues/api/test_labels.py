@@ -1,4 +1,4 @@
-"""I-16, I-197 to I-199, K-24: labels."""
+"""Labels of a company."""
 
 from __future__ import annotations
 
@@ -93,6 +93,17 @@ def test_agents_make_and_delete_labels(cast, path):
 
     assert made.status_code == 201
     assert caller.delete(f"/api/labels/{made.json()['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(("who", "status"), [("peer", 403), ("ceo", 200), ("owner", 200)])
+def test_label_in_use_is_not_any_agents_to_delete(cast, who, status):
+    """IW-15."""
+    label = cast.company.labels.create(name="bug", color="#000000")
+    factories.issue(cast.company).label_links.create(label=label, company=cast.company)
+    caller = cast.as_owner if who == "owner" else cast.as_agent(getattr(cast, who))
+
+    assert caller.delete(f"/api/labels/{label.pk}").status_code == status
+    assert Label.objects.filter(pk=label.pk).exists() == (status == 403)
 
 
 @pytest.mark.parametrize("reference", [factories.NO_SUCH_ID, "nonsense"])

@@ -1,4 +1,4 @@
-"""Monitors: scheduled, due, at the end of their bounds, and looked at now (I-110 to I-113, H-72, H-183)."""
+"""Monitors: scheduled, due, at the end of their bounds, and looked at now."""
 
 from __future__ import annotations
 

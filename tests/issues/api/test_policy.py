@@ -416,7 +416,7 @@ def test_changes_go_back_and_come_again(reviewed, calls):
 
 
 def test_decision_keeps_the_run_it_came_from(reviewed):
-    """I-4."""
+    """I-4, I-24."""
     reviewed.finish()
     run = factories.run(reviewed.cast.peer)
 
@@ -427,7 +427,19 @@ def test_decision_keeps_the_run_it_came_from(reviewed):
         comment="fine",
     )
 
-    assert Decision.objects.get().created_by_run_id == run.pk
+    row = Decision.objects.values().get()
+    (stage, _) = reviewed.stored["stages"]
+    assert {
+        name: row[name] for name in ("issue_id", "company_id", "created_by_run_id", "stage_type", "outcome")
+    } == {
+        "issue_id": reviewed.issue.pk,
+        "company_id": reviewed.cast.company.pk,
+        "created_by_run_id": run.pk,
+        "stage_type": "review",
+        "outcome": "approved",
+    }
+    assert (str(row["stage_id"]), row["body"]) == (stage["id"], "fine")
+    assert (row["actor_agent_id"], row["actor_user_id"]) == (reviewed.cast.peer.pk, None)
 
 
 def test_people_judge_too(reviewed, calls):
@@ -527,7 +539,7 @@ def test_policy_on_work_in_review_does_nothing(cast, calls):
 
 
 def test_reopened_work_starts_over(reviewed):
-    """IC-86."""
+    """I-107, IC-86."""
     reviewed.finish()
     send(reviewed.reviewer, reviewed.issue, status="done", comment="a")
     send(reviewed.approver, reviewed.issue, status="done", comment="b")

@@ -1,4 +1,4 @@
-"""I-26, I-143, I-157: references between issues, kept with every change of a text."""
+"""References between issues, kept with every change of a text."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def patch(cast, issue, **body):
 
 
 def test_title_and_description_of_a_new_issue(cast, peers):
-    """IC-115."""
+    """I-26, IC-115."""
     first, second, _ = peers
     path = f"/issues/{second.identifier.lower()}"
 

@@ -1,4 +1,4 @@
-"""I-66, I-167, K-23: a checkout is given back."""
+"""`POST /issues/:id/release`: a checkout is given back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/issues/:id/tree-control/…` and `/issues/:id/tree-holds…` (I-203 to I-207)."""
+"""`/issues/:id/tree-control/…` and `/issues/:id/tree-holds…`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HOLD_KEYS = {
 }  # fmt: skip
 
 
-def test_a_pause_stops_what_runs_and_a_resume_releases_it(cast, root, child):  # IC-117
+def test_a_pause_stops_what_runs_and_a_resume_releases_it(cast, root, child):  # I-27, IC-117
     run = factories.run(cast.engineer, issue=child)
 
     answer = order(cast.as_owner, root, "pause", reason="Wait")

@@ -1,4 +1,4 @@
-"""I-21, I-139, I-185 to I-187: what came of the work on an issue."""
+"""What came of the work on an issue."""
 
 from __future__ import annotations
 

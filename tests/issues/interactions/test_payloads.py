@@ -1,4 +1,4 @@
-"""Suggested tasks and answers, checked and ordered, without a database (I-119, I-122)."""
+"""Suggested tasks and answers, checked and ordered, without a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several people and agents at one moment: one row per key, one answer per interaction (I-117, I-118)."""
+"""Several people and agents at one moment: one row per key, one answer per interaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages of a policy as a state machine, without a database (I-100 to I-108)."""
+"""The stages of a policy as a state machine, without a database."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from heartbeat.models import WakeupRequest
 from issues.models import Issue
 from paperclip.companies.models import Activity, Grant
 from paperclip.core import clock
@@ -11,7 +12,7 @@ from routines.models import RoutineRun
 from tests import factories
 from tests.routines import recipes
 from tests.routines.api.test_routines_endpoint import UNKNOWN, caller
-from workspaces.models import ExecutionWorkspace
+from workspaces.models import ExecutionWorkspace, ProjectWorkspace
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +113,36 @@ def test_the_branch_of_the_workspace_is_filled_in(cast):  # RC-23, R-35
     ExecutionWorkspace.objects.update(mode="shared_workspace")
     answer = run(cast, routine, {"executionWorkspaceId": str(workspace.pk)})
     assert answer.json()["error"] == "Missing routine variables: workspaceBranch"
+
+
+def test_the_chosen_workspace_goes_to_the_issue(cast):  # RC-22, R-85
+    project = factories.project(cast.company)
+    base = ProjectWorkspace.objects.create(
+        company=cast.company, project=project, name="checkout", is_primary=True
+    )
+    chosen = ExecutionWorkspace.objects.create(
+        company=cast.company, project=project, project_workspace=base, mode="isolated_workspace", name="w"
+    )
+    row = run(
+        cast,
+        recipes.routine(cast, project=project),
+        {
+            "executionWorkspaceId": str(chosen.pk),
+            "executionWorkspacePreference": "reuse_existing",
+            "executionWorkspaceSettings": {"mode": "isolated_workspace"},
+        },
+    ).json()
+    issue = Issue.objects.get(pk=row["linkedIssueId"])
+    assert (issue.project_workspace_id, issue.execution_workspace_id) == (base.pk, chosen.pk)
+    assert issue.execution_workspace_preference == "reuse_existing"
+    assert issue.execution_workspace_settings == {"mode": "isolated_workspace"}
+
+
+def test_the_answer_comes_when_the_agent_is_called(cast):  # RC-16, R-88
+    row = run(cast, recipes.routine(cast)).json()
+    request = WakeupRequest.objects.get(issue_id=row["linkedIssueId"])
+    assert (request.status, request.agent) == ("queued", cast.engineer)
+    assert request.run.status == "queued"
 
 
 def test_workspaces_tell_work_apart(cast):

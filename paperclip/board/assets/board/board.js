@@ -91,12 +91,39 @@
     else lastAsked.set(part, Date.now());
   });
 
+  // A part in which somebody marks words, types or has something open is left alone until they are done.
+  const heldBack = new Set();
+
+  function isInHand(part) {
+    const marked = document.getSelection();
+    const isMarked = !marked.isCollapsed && (part.contains(marked.anchorNode) || part.contains(marked.focusNode));
+    const isTyped = part.contains(document.activeElement) && isTyping(document.activeElement);
+    return isMarked || isTyped || part.querySelector("details.menu[open], dialog[open]") !== null;
+  }
+
+  function letGo() {
+    for (const part of heldBack) {
+      if (isInHand(part)) continue;
+      heldBack.delete(part);
+      if (part.isConnected) window.htmx.trigger(part, "live");
+    }
+  }
+
+  document.addEventListener("selectionchange", letGo);
+  document.addEventListener("focusout", () => setTimeout(letGo));
+  document.addEventListener("toggle", letGo, { capture: true });
+
   document.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.target;
     if (!part.matches("[data-live]")) return;
     const { xhr } = event.detail;
     if (xhr.status >= 400 || xhr.responseURL.includes("/login/")) {
       event.detail.shouldSwap = false;
+      return;
+    }
+    if (isInHand(part)) {
+      event.detail.shouldSwap = false;
+      heldBack.add(part);
       return;
     }
     const html = parsed(xhr.responseText);

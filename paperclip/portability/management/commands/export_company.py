@@ -11,7 +11,7 @@ from paperclip.core import clock
 from paperclip.core.errors import Refusal
 from paperclip.portability import archives, exports
 from paperclip.portability.choices import Part
-from paperclip.portability.gathering import Wish
+from paperclip.portability.taking.desk import Wish
 
 
 class Command(BaseCommand):

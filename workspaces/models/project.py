@@ -1,5 +1,3 @@
-"""Folders that agents work in."""
-
 from __future__ import annotations
 
 from django.db import models
@@ -7,7 +5,7 @@ from django.db.models import Q
 
 from paperclip.companies.models import Company, Project
 from paperclip.core.models import ChangingRow
-from workspaces.choices import SourceType, Visibility, WorkspaceMode, WorkspaceStatus
+from workspaces.choices import SourceType, Visibility
 
 
 class ProjectWorkspace(ChangingRow):
@@ -39,32 +37,6 @@ class ProjectWorkspace(ChangingRow):
             )
         ]
         indexes = [models.Index(fields=["project", "created_at"], name="project_workspace_oldest")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ExecutionWorkspace(ChangingRow):
-    """The concrete folder that an issue's runs work in, such as a git worktree."""
-
-    company = models.ForeignKey(Company, on_delete=models.CASCADE)
-    project = models.ForeignKey(Project, on_delete=models.SET_NULL, null=True, blank=True)
-    project_workspace = models.ForeignKey(ProjectWorkspace, on_delete=models.SET_NULL, null=True, blank=True)
-    source_issue = models.ForeignKey(
-        "issues.Issue", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    mode = models.CharField(max_length=24, choices=WorkspaceMode.choices)
-    name = models.TextField()
-    status = models.CharField(max_length=16, choices=WorkspaceStatus.choices, default=WorkspaceStatus.ACTIVE)
-    cwd = models.TextField(null=True, blank=True)
-    branch_name = models.TextField(null=True, blank=True)
-    base_ref = models.TextField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    opened_at = models.DateTimeField(null=True, blank=True)
-    closed_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        db_table = "execution_workspaces"
 
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,1 @@
+from tests.heartbeat.runner.conftest import runs as runs
