@@ -22,12 +22,16 @@ class Story:
 
 _UNKNOWN = Story()
 
-# Of two runs that began at the same moment, the one that nothing follows is the newer.
+# Of two runs that began at the same moment, the one that nothing follows is the newer. What a person stopped stays
+# stopped until a person calls again; a call that was refused meanwhile, for a pause, counts.
 _STORIES = """
 SELECT issue.id, EXISTS (SELECT FROM heartbeat_runs AS any_run WHERE any_run.issue_id = issue.id),
        last.id, last.status,
        last.status = 'cancelled' AND last.cancel_requested_at IS NOT NULL
-         AND last.result_json ->> 'stopReason' = %(called_off)s,
+         AND last.result_json ->> 'stopReason' = %(called_off)s
+         AND NOT EXISTS (SELECT FROM agent_wakeup_requests AS call
+                         WHERE call.issue_id = issue.id AND call.agent_id = last.agent_id AND call.status = 'skipped'
+                           AND call.requested_by_actor_type = 'user' AND call.finished_at > last.cancel_requested_at),
        last.recovery_attempt, last.handoff_attempt, last.continuation_attempt, last.liveness_state
 FROM issues AS issue LEFT JOIN LATERAL (
   SELECT run.* FROM heartbeat_runs AS run

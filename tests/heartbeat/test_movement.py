@@ -268,6 +268,15 @@ SITUATIONS = [
         id="H-150 backlog leaf",
     ),
     pytest.param(
+        lambda s: factories.run(
+            s.cast.peer, issue=s.blocker(status="backlog", assignee_agent=s.cast.peer), status="queued"
+        ),
+        "queued",
+        None,
+        "Peer is called",
+        id="H-150 backlog leaf that was called",
+    ),
+    pytest.param(
         lambda s: chain(s, status="todo", assignee_agent=factories.agent(s.cast.company, status="paused")),
         "agent_paused",
         "resume_agent",

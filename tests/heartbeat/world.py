@@ -312,12 +312,19 @@ class World:
         blockers = Issue.objects.filter(blocks_links__related_issue=issue)
         if blockers.exclude(status=IssueStatus.DONE).exists():
             return True
-        last = Run.objects.filter(issue=issue).order_by("-created_at", "-id").first()
+        last = Run.objects.filter(issue=issue, agent=agent).order_by("-created_at", "-id").first()
         if last is None:
             # H-144f: put in progress by hand while its agent took no calls. The board says so, with a button.
-            return issue.status == IssueStatus.IN_PROGRESS and issue.checkout_run_id is None
-        # A person's stop stands until somebody speaks again, and is shown.
-        return last.cancel_requested_at is not None
+            was_called = Run.objects.filter(issue=issue).exists() or issue.checkout_run_id is not None
+            return issue.status == IssueStatus.IN_PROGRESS and not was_called
+        # A person's stop stands until a person calls again, and is shown.
+        calls = WakeupRequest.objects.filter(
+            issue=issue, agent=agent, requested_by_actor_type="user", status="skipped"
+        )
+        return (
+            last.cancel_requested_at is not None
+            and not calls.filter(finished_at__gt=last.cancel_requested_at).exists()
+        )
 
     def quiesce(self, how: str) -> int:
         """Let time pass and end whatever runs in the same way until nothing is left; return the rounds it took."""

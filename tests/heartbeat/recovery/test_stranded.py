@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 from django.db import connection
 
-from heartbeat import movement, wakeups
+from heartbeat import lifecycle, movement, wakeups
 from heartbeat.models import Run, WakeupRequest
 from heartbeat.recovery import stranded
 from heartbeat.wakeups import Call
-from issues import holds, tree_control
+from issues import comments, holds, tree_control
 from issues.models import Comment, Issue
 from paperclip.companies import actors, agents
 from paperclip.companies.choices import PauseReason
@@ -198,14 +198,27 @@ def test_work_goes_on_when_its_agent_is_resumed(cast, now):
 
 
 def test_a_run_that_a_person_stopped_before_it_began_stays_stopped(cast, now):
-    from heartbeat import lifecycle
-
     issue = scenes.stranded(cast.engineer, status="todo", last=None)
     sweep(now)
     person = actors.for_user(cast.owner)
     lifecycle.cancel(run_id=scenes.live(issue).pk, reason="Enough", actor=person, now=now)
 
     assert sweep(now) == stranded.Pass(skipped=1)
+
+
+def test_a_stop_ends_when_a_person_calls_again_though_the_agent_took_no_calls(cast, now):
+    """The agent is paused when the person speaks: the call is refused then, and made up for later."""
+    person = actors.for_user(cast.owner)
+    issue = scenes.stranded(cast.engineer, status="todo", last=None)
+    sweep(now)
+    lifecycle.cancel(run_id=scenes.live(issue).pk, reason="Enough", actor=person, now=now)
+    agents.pause(agent=cast.engineer, actor=person, now=now)
+    comments.add(issue_id=issue.pk, body="Go on, please", actor=person, now=now + timedelta(seconds=1))
+    agents.resume(agent=cast.engineer, actor=person, now=now + timedelta(seconds=2))
+    assert not Run.objects.filter(issue=issue, status="queued").exists()
+
+    assert sweep(now + timedelta(seconds=3)).dispatch_requeued == 1
+    assert scenes.live(issue).agent_id == cast.engineer.pk
 
 
 def test_a_pause_of_the_tree_leaves_everything_as_it_is(cast, now):  # HB-43
