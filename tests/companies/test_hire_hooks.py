@@ -18,6 +18,7 @@ class Greeter:
 
     type = "http"
     model_profiles: dict[str, Any] = {}
+    settings = ()
 
     def on_hired(self, *, agent_id, company_id, config) -> str | None:
         if config.get("mood") == "bad":

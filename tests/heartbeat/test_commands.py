@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -262,6 +263,8 @@ class TestFollowing:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell lets what it starts in the background ignore Ctrl-C, and so would whatever that starts.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def test_wake_and_follow_ends_as_the_run_does(self, product, agent):

@@ -20,7 +20,8 @@ from paperclip.portability.planning import Step, in_order
 from paperclip.portability.shapes import IssuePart
 
 # What these lead to need not be in the package: when it names nothing, they stay.
-_LINKS = ("goal_id", "parent_id", "blocked_by_issue_ids")
+_WAITS = "blocked_by_issue_ids"
+_LINKS = ("goal_id", "parent_id", _WAITS)
 _SKIPPED = {"source": SOURCE, "assignmentWakeSkipped": True, "assignmentWakeSkipReason": SOURCE}
 
 
@@ -79,7 +80,7 @@ def _replace(desk: Desk, parts: Collection[IssuePart]) -> None:
     rows = Issue.objects.in_bulk(list(wanted))
     links = {
         "label_ids": IssueLabel.objects.filter(issue_id__in=rows).values_list("issue_id", "label_id"),
-        "blocked_by_issue_ids": Relation.objects.filter(related_issue_id__in=rows, type="blocks").values_list(
+        _WAITS: Relation.objects.filter(related_issue_id__in=rows, type="blocks").values_list(
             "related_issue_id", "issue_id"
         ),
     }
@@ -87,6 +88,7 @@ def _replace(desk: Desk, parts: Collection[IssuePart]) -> None:
     for name, pairs in links.items():
         for issue_id, other_id in pairs:
             held.setdefault((name, issue_id), set()).add(other_id)
+    waits: dict[UUID, Any] = {}
     for issue_id, row in rows.items():
         changed: Any = {
             name: value
@@ -97,5 +99,16 @@ def _replace(desk: Desk, parts: Collection[IssuePart]) -> None:
                 else value != getattr(row, name)
             )
         }
+        if _WAITS in changed:
+            # First whatever an issue does not wait for any more: else old and new might make a circle for a moment.
+            waits[issue_id] = changed.pop(_WAITS)
+            before = held.get((_WAITS, issue_id), set())
+            if before - set(waits[issue_id]):
+                changed[_WAITS] = [each for each in waits[issue_id] if each in before]
         if changed:
             lifecycle.update(issue_id=issue_id, fields=changed, actor=desk.actor, now=desk.now)
+    for issue_id, wanted_ids in waits.items():
+        if set(wanted_ids) - held.get((_WAITS, issue_id), set()):
+            lifecycle.update(
+                issue_id=issue_id, fields={"blocked_by_issue_ids": wanted_ids}, actor=desk.actor, now=desk.now
+            )
