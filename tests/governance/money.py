@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import F
+
 from heartbeat import wakeups
 from heartbeat.wakeups import Call
 from paperclip.companies import actors
@@ -54,5 +56,7 @@ def wake(agent: Agent, *, now: datetime = NOW, **context: Any) -> Any:
 
 def story(policy: BudgetPolicy) -> list[tuple[str, str]]:
     """Return the incidents of a budget, oldest first: threshold and status."""
-    rows = BudgetIncident.objects.filter(policy=policy).order_by("created_at", "-threshold_type")
+    # Of two at the same moment the one that is not resolved came last.
+    end = F("resolved_at").asc(nulls_last=True)
+    rows = BudgetIncident.objects.filter(policy=policy).order_by("created_at", "-threshold_type", end)
     return list(rows.values_list("threshold_type", "status"))
